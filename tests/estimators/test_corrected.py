@@ -7,7 +7,7 @@ import pytest
 from jax.scipy.stats import norm
 
 from tfmpe import Standardizer
-from tfmpe.estimators import corrected
+from tfmpe.estimators import LowEfficiencyWarning, corrected
 from tfmpe.estimators._corrected.corrected import _truncated
 from tfmpe.estimators._corrected.student_mixture import StudentMixture
 from tfmpe.models import Model
@@ -44,11 +44,11 @@ def factors(parameters, observations):
     return {name: value[..., 0] for name, value in found.items()}
 
 
-def model(density=factors):
+def model(density=factors, rules=RULES):
     return Model(
         prior,
         simulator,
-        independence=RULES,
+        independence=rules,
         bijectors={"tau": (jnp.log, jnp.exp)},
         log_density_fn=density,
     )
@@ -67,9 +67,11 @@ class Wrong:
             simulations, bijectors=model.bijectors
         )
 
+    shift = 0.6
+
     def sample(self, tokens, *, key, n_samples):
         rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
-        tau = np.exp(0.6 + 0.7 * rng.normal(size=(n_samples, 1, 1, 1)))
+        tau = np.exp(self.shift + 0.7 * rng.normal(size=(n_samples, 1, 1, 1)))
         theta = 2 * rng.normal(size=(n_samples, 1, 3, 1))
         data = np.concatenate([tau, theta], 2).astype(np.float32)
         view = tokens.select_tokens(self.target_keys).to_tokens()
@@ -110,7 +112,39 @@ def test_wrong_draws_are_corrected():
     np.testing.assert_allclose(drawn, theta, atol=0.12)
     assert found.log_evidence == pytest.approx(evidence, abs=0.1)
     assert 0.5 < found.efficiency <= 1
+    assert 0.3 < found.local_efficiency <= 1
     assert np.exp(found.log_weights).sum() == pytest.approx(1, abs=1e-3)
+
+
+def test_rounds_go_on_until_draws_of_no_use_are_corrected():
+    """A scale e^4 times too large: eight posterior standard deviations."""
+    estimator = Wrong(model())
+    estimator.shift = 4.0
+    call = {"key": KEY, "n_samples": 1_000, "n_inner": 500}
+    with pytest.warns(LowEfficiencyWarning, match=r"1,000 .* as \d+ indep"):
+        corrected(estimator, {"obs": OBS}, n_rounds=1, **call)
+    found = corrected(estimator, {"obs": OBS}, **call)
+    mean, sd, _, evidence = exact()
+    log_tau = np.log(np.asarray(found.draws["tau"])[:, 0, 0])
+    assert log_tau.mean() == pytest.approx(mean, abs=0.15 * sd)
+    assert log_tau.std() == pytest.approx(sd, rel=0.15)
+    assert found.log_evidence == pytest.approx(evidence, abs=0.1)
+    assert found.efficiency > 0.5
+
+
+def test_few_local_proposals_are_not_silent():
+    """Weights of global values do not show it: all have the same locals."""
+    one_group = model(rules={name: RULES[name] for name in ("local", "cross")})
+    with pytest.warns(LowEfficiencyWarning, match=r"1 of 1 .* of 3 values"):
+        found = corrected(
+            Wrong(one_group),
+            {"obs": OBS},
+            key=KEY,
+            n_samples=200,
+            n_inner=40,
+            n_rounds=1,
+        )
+    assert found.local_efficiency < 0.3 < found.efficiency
 
 
 def test_refusals():

@@ -19,6 +19,7 @@ from ._checks.uniformity import RankColumns as RankColumns
 from ._checks.uniformity import Uniformity as Uniformity
 from ._conditionals import Conditional as Conditional
 from ._corrected.corrected import CorrectedDraws as CorrectedDraws
+from ._corrected.corrected import LowEfficiencyWarning as LowEfficiencyWarning
 from ._corrected.corrected import corrected as corrected
 from ._density.estimator import DensityEstimator as DensityEstimator
 from ._flow.continuous import ContinuousFlow as ContinuousFlow

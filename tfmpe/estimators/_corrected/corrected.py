@@ -10,6 +10,7 @@ import numpy as np
 from jax.scipy.special import logsumexp
 from jaxtyping import Array, Float, Int
 
+from tfmpe._base.callers import warn_at_caller
 from tfmpe._base.keys import key_words
 from tfmpe._base.programs import compiled
 from tfmpe._base.static import positive
@@ -32,6 +33,17 @@ _OWN_DRAWS, _INNER = 50_000, (100, 2_000)
 _ENOUGH = 20
 """Effective number of draws that moments need, per value."""
 
+_MOST_ROUNDS, _IDLE, _GROWTH = 10, 2, 1.2
+"""Largest number of rounds by default; they end after ``_IDLE`` rounds that do
+not raise an efficiency by this factor."""
+
+_FEW = 100
+"""Effective number of draws below which there is a warning."""
+
+
+class LowEfficiencyWarning(UserWarning):
+    """Few proposals count, so that corrected draws are not exact."""
+
 
 @dataclass(frozen=True)
 class CorrectedDraws:
@@ -47,13 +59,17 @@ class CorrectedDraws:
     log_evidence
         Estimate of the log density of the observations, in nats.
     efficiency
-        Effective number of proposals, divided by their number.
+        Effective number of proposals of global values, divided by their number.
+    local_efficiency
+        The same for the local values of the group where it is smallest; 1 if
+        there are none.
     """
 
-    draws: Tokens
+    draws: Tokens = field(repr=False)
     log_weights: Float[np.ndarray, " n"] = field(repr=False)
     log_evidence: float
     efficiency: float
+    local_efficiency: float
 
 
 def corrected(
@@ -64,7 +80,7 @@ def corrected(
     model: Model | None = None,
     n_samples: SupportsIndex = 1_000,
     n_inner: SupportsIndex | None = None,
-    n_rounds: SupportsIndex = 2,
+    n_rounds: SupportsIndex | None = None,
     global_keys: Iterable[str] | None = None,
     functional_inputs: Tree = None,
     groups: Tree = None,
@@ -89,7 +105,8 @@ def corrected(
         out; by default 2,000 for few groups, and 100 for many.
     n_rounds
         Number of rounds. Each proposes near the draws of the previous one, the
-        first near those of the estimator.
+        first near those of the estimator. By default at most 10, until two in a
+        row do not raise an efficiency by a fifth.
     global_keys
         The target keys that all groups depend on; by default those of a
         :class:`HierarchicalEstimator`, or else the target keys of one token.
@@ -108,6 +125,14 @@ def corrected(
         If there is not exactly one data set; if there are no global keys, or
         target keys are discrete; if there is no model, or the estimator was
         trained for several target keys.
+
+    Warns
+    -----
+    LowEfficiencyWarning
+        If the draws count as fewer than 100 independent ones (or a quarter of a
+        smaller ``n_samples``); or if the effective number of proposals of the
+        local values of a group is below 20 (or half of a smaller ``n_inner``),
+        for example in crossed designs, whose values are one large group.
 
     Notes
     -----
@@ -169,10 +194,12 @@ def corrected(
     own = values[:, np.maximum(found.own, 0)]
     globals_ = values[:, None, found.shared]
     n_shared = np.array([len(found.shared)])
-    log_weights = np.zeros(n, np.float32)
-    for round_key in jax.random.split(key, positive(n_rounds, "n_rounds")):
+    log_weights, counts = np.zeros(n, np.float32), np.zeros(0, np.float32)
+    most = _MOST_ROUNDS if n_rounds is None else positive(n_rounds, "n_rounds")
+    effective, best, n_idle = 0.0, np.zeros(2), 0
+    for round_key in jax.random.split(key, most):
         weights = _tempered(_truncated(log_weights), globals_.shape[-1])
-        globals_, own, log_weights = jax.device_get(
+        globals_, own, log_weights, counts = jax.device_get(
             _weighted(
                 tokens,
                 standardizer,
@@ -187,6 +214,13 @@ def corrected(
             )
         )
         log_weights = _possible(log_weights)
+        effective = _effective(_truncated(log_weights))
+        efficiency = np.array([effective / n, counts.min(initial=m) / m])
+        n_idle = 0 if (efficiency > _GROWTH * best).any() else n_idle + 1
+        best = np.maximum(best, efficiency)
+        if n_rounds is None and n_idle == _IDLE:
+            break
+    _warn_if_few(effective, n, counts, m, found)
     log_evidence = float(logsumexp(log_weights)) - float(np.log(n))
     log_weights = _truncated(log_weights)
     log_weights = log_weights - np.float32(logsumexp(log_weights))
@@ -200,8 +234,42 @@ def corrected(
         _rows(view.to_tokens(), n).with_data(drawn),
         log_weights,
         log_evidence,
-        1 / float(np.sum(weights**2)) / n,
+        effective / n,
+        float(counts.min(initial=m)) / m,
     )
+
+
+def _warn_if_few(
+    effective: float,
+    n: int,
+    counts: Float[np.ndarray, " groups"],
+    m: int,
+    found: Places,
+) -> None:
+    """Warn if few draws, or few local proposals of a group, count."""
+    few = counts < min(_ENOUGH, m / 2)
+    if few.any():
+        worst = np.flatnonzero(few)[counts[few].argmin()]
+        warn_at_caller(
+            LowEfficiencyWarning(
+                f"In {few.sum()} of {len(few)} groups, few local proposals "
+                f"count: {counts[worst]:.1f} of {m} in a group of "
+                f"{found.n_own[worst]} values. The draws are not those of the "
+                "posterior, and log_evidence is unreliable. Train the "
+                "estimator further; pass a larger n_inner=; or, if rules do "
+                "not separate groups that are independent given the global "
+                "keys, correct the rules or name further global_keys=."
+            )
+        )
+    elif effective < min(_FEW, n / 4):
+        warn_at_caller(
+            LowEfficiencyWarning(
+                f"{n:,} weighted draws count as {effective:.0f} independent "
+                "ones, so their means and widths are uncertain. Pass a larger "
+                "n_samples=, n_inner= or n_rounds=, or train the estimator "
+                "further."
+            )
+        )
 
 
 @compiled()
@@ -218,9 +286,16 @@ def _weighted(
     n: int,
     m: int,
 ) -> tuple[
-    Float[Array, "n 1 shared"], Float[Array, "n groups own"], Float[Array, " n"]
+    Float[Array, "n 1 shared"],
+    Float[Array, "n groups own"],
+    Float[Array, " n"],
+    Float[Array, " groups"],
 ]:
-    """Return proposals of global values, local draws, and log weights."""
+    """Return proposals of global values, local draws, log weights, counts.
+
+    The counts are the effective numbers of the local proposals of each group,
+    given all global values together.
+    """
     found = places(tokens.layout, target, shared)
     view = tokens.select_tokens(target)
     size, n_groups = view.data[0].size, len(found.own)
@@ -278,23 +353,35 @@ def _weighted(
     }
 
     def weight(
-        given: tuple[Tree, PRNGKey],
-    ) -> tuple[Float[Array, "groups own"], Float[Array, ""]]:
-        one, key = given
+        sums_so_far: tuple[Float[Array, ""], Float[Array, "m groups"]],
+        given: tuple[Tree, Float[Array, ""], PRNGKey],
+    ) -> tuple[Any, tuple[Float[Array, "groups own"], Float[Array, ""]]]:
+        one, density, key = given
         factors = {**factors_for(one), **fixed}
         sums = _sums(factors, full, found.group_of_token, n_groups + 1)
         # NaN where a bijector overflows, far from all draws.
         inner = _or_nothing(sums[:n_groups].T - own_density)
-        chances = jnp.cumsum(jax.nn.softmax(inner, 0), 0)
+        shares = jax.nn.softmax(inner, 0)
+        chances = jnp.cumsum(shares, 0)
         picks = jax.random.uniform(key, (1, n_groups))
         chosen = jnp.minimum((chances < picks).sum(0), m - 1)
         average = logsumexp(inner, axis=0) - np.float32(np.log(m))
-        return own[chosen, np.arange(n_groups)], sums[-1, 0] + average.sum()
+        log_weight = _or_nothing(sums[-1, 0] + average.sum() - density)
+        most, total = sums_so_far
+        possible = jnp.isfinite(log_weight)
+        new = jnp.where(possible, jnp.maximum(most, log_weight), most)
+        added = jnp.where(possible, jnp.exp(log_weight - new) * shares, 0)
+        total = total * jnp.exp(most - new) + added
+        return (new, total), (own[chosen, np.arange(n_groups)], log_weight)
 
-    local, log_weights = jax.lax.map(
-        weight, (global_trees, jax.random.split(choice_key, n))
+    lowest = jnp.finfo(density.dtype).min
+    (_, total), (local, log_weights) = jax.lax.scan(
+        weight,
+        (lowest, jnp.zeros((m, n_groups), density.dtype)),
+        (global_trees, density, jax.random.split(choice_key, n)),
     )
-    return globals_, local, _or_nothing(log_weights - density)
+    counts = total.sum(0) ** 2 / (total**2).sum(0)
+    return globals_, local, log_weights, counts
 
 
 def _or_nothing(log: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
@@ -347,6 +434,13 @@ def _possible(log_weights: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
             "posterior."
         )
     return np.where(possible, log_weights, -np.inf)
+
+
+def _effective(log_weights: Float[np.ndarray, " n"]) -> float:
+    """Return the effective number of weighted draws (Kish)."""
+    return float(
+        np.exp(2 * logsumexp(log_weights) - logsumexp(2 * log_weights))
+    )
 
 
 def _truncated(log_weights: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:

@@ -63,16 +63,13 @@ class StudentMixture(NamedTuple):
         # A floor for values that all draws share.
         floor = np.where(used, 1e-8, 1.0)[:, None] * np.eye(d)
         scale = np.where(both, scale, 0) + floor
-        effective = 1 / np.sum(weights**2)
-        n = min(
-            _KERNELS,
-            _PAIRS // (n_groups * n_proposals),
-            (n_proposals // _PROPOSALS) ** 2,
-            int(effective),
-        )
-        n = max(1, n)
+        most = min(_PAIRS // (n_groups * n_proposals), _KERNELS)
+        n = max(1, min(most, (n_proposals // _PROPOSALS) ** 2))
         wide = np.arange(n)[:, None] % _WIDE == 0
-        narrow = n ** (-1 / (n_values + 4.0))
+        # Where few draws count, kernels coincide. Their number does not depend
+        # on the weights, so that rounds share a compiled program.
+        n_places = min(n, 1 / np.sum(weights**2))
+        narrow = n_places ** (-1 / (n_values + 4.0))
         apart = np.where(wide, 0, np.sqrt(1 - narrow**2))[:, :, None]
         widths = np.where(wide & (n > 1), _WIDTH, narrow)
         centers = mean + apart * centered[systematic(weights, n)]
