@@ -1,5 +1,7 @@
 """Distributions learned by maximum likelihood."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -117,6 +119,12 @@ def test_discrete_keys_are_alike_in_both_roles(given):
     np.testing.assert_array_equal(np.floor(trained), counts.ravel())
     assert (trained % 1).std() > 0
     np.testing.assert_array_equal(np.ravel(seen[-1]), counts.ravel() + 0.5)
+    scaled = tokens.with_values(n=counts / 2)
+    with pytest.raises(ValueError, match="4 of 8 values of 'n' are not"):
+        estimator.log_prob(scaled)
+    if given:  # Values of target keys are ignored in sample.
+        with pytest.raises(ValueError, match="4 of 8 values of 'n' are not"):
+            estimator.sample(scaled, key=KEY)
 
 
 @jax.tree_util.register_pytree_node_class
@@ -170,6 +178,9 @@ def test_draws_corrected_by_the_likelihood_are_exact():
         n_inner=500,
     )
     assert exact.efficiency > 0.3
+    counts = replace(result, likelihood=DensityEstimator(discrete=["obs"]))
+    with pytest.raises(ValueError, match="6 of 6 values of 'obs' are not"):
+        counts.observe({"obs": obs[..., None] + 0.05})
     mu = np.asarray(exact.draws["mu"]).ravel()
     theta = np.asarray(exact.draws["theta"])[..., 0]
     # Means of two have the variance 3/2 around mu.

@@ -34,6 +34,23 @@ class DiscreteKeys:
 
     names: tuple[str, ...]
 
+    def check_integers(self, tokens: AnyTokens, names: Iterable[str]) -> None:
+        """Raise if discrete keys among ``names`` have other values."""
+        faults = []
+        for name in names:
+            if name not in self.names:
+                continue
+            values = _values(tokens, name)
+            # NaN is refused where values are used.
+            other = np.isfinite(values) & (values != np.round(values))
+            if other.any():
+                faults.append(
+                    f"{other.sum()} of {values.size} values of {name!r} are not"
+                )
+        raise_faults(
+            ValueError, "Values of discrete keys must be integers", faults
+        )
+
     def spread(self, tokens: Tokens, key: PRNGKey) -> Tokens:
         """Return training data with noise; rows of all batches share it."""
         if not self.names:
@@ -102,7 +119,6 @@ class DiscreteKeys:
         return jnp.where(to_rank(chosen, values.ndim), change(values), values)
 
     def _check(self, tokens: Tokens) -> None:
-        faults = []
         if not jnp.issubdtype(tokens.data.dtype, jnp.floating):
             raise TypeError(
                 f"Tokens have the dtype {tokens.data.dtype}, but training adds "
@@ -114,18 +130,10 @@ class DiscreteKeys:
                 raise unknown_key(
                     name, tokens.layout.names, "It is named in discrete."
                 )
-            values = _values(tokens, name)
-            n_other = int((values != np.round(values)).sum())
-            if n_other:
-                faults.append(
-                    f"{n_other} of {values.size} values of {name!r} are not"
-                )
-        raise_faults(
-            ValueError, "Values of discrete keys must be integers", faults
-        )
+        self.check_integers(tokens, self.names)
 
 
-def _values(tokens: Tokens, name: str) -> np.ndarray:
+def _values(tokens: AnyTokens, name: str) -> np.ndarray:
     """Return the values of a key, without padding; none if traced."""
     if any(isinstance(x, Tracer) for x in (tokens.data, tokens.padding)):
         return np.empty(0)

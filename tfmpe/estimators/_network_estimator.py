@@ -271,6 +271,7 @@ class NetworkEstimator(BaseEstimator):
         tokens, keys = self._memory.read_call(
             tokens, target_keys, conditioning_keys, functional_inputs, groups
         )
+        self._discrete.check_integers(tokens, keys.conditioning)
         drawn = draw_tokens(
             self._solved(self._field()),
             self.standardizer,
@@ -322,6 +323,8 @@ class NetworkEstimator(BaseEstimator):
         tokens, keys = self._memory.read_call(
             tokens, target_keys, conditioning_keys, functional_inputs, groups
         )
+        names = keys.conditioning if values is not None else sum(keys, ())
+        self._discrete.check_integers(tokens, names)
         own = values
         if isinstance(own, (Tokens, TokenView)):
             own = own.select_tokens(keys.target).data

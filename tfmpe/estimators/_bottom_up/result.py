@@ -267,16 +267,20 @@ class BottomUpResult:
         UnknownKeyError
             If a key does not exist.
         ValueError
-            If an observation is missing, or a shape is not that of the full
-            model.
+            If an observation is missing, a shape is not that of the full
+            model, or a value that the likelihood knows as discrete is not an
+            integer.
         """
-        return observed_tokens(
+        names = self.posterior.conditioning
+        tokens = observed_tokens(
             observed,
             functional_inputs,
-            self.posterior.conditioning,
+            names,
             self.simulations.layout,
             self.plates,
         )
+        self.likelihood._discrete.check_integers(tokens, names)
+        return tokens
 
     def __repr__(self) -> str:
         lines = [f"BottomUpResult({self.posterior}, {dict(self.plates.sizes)})"]
