@@ -73,6 +73,7 @@ def test_an_estimator_of_no_use_is_found_out(run, files):
     ("name", "expected"),
     [
         ("nowhere:model", "No module named 'nowhere'"),
+        ("a_model", "'a_model' is not MODULE:NAME"),
         ("a_model:nothing", "has no attribute 'nothing'"),
         ("a_model:prior", "a_model:prior is a function, expected a tfmpe."),
     ],
@@ -87,3 +88,15 @@ def test_a_damaged_file_ends_in_3(run, files):
     result = run("check", *files, "a_model:model")
     assert result.exit_code == 3
     assert "not a whole safetensors file" in result.words
+
+
+@pytest.mark.parametrize("content", [b"", b"no arrays", b"PK\x03\x04", None])
+def test_observations_of_another_format_end_in_3(run, files, content):
+    if content is None:
+        np.save("observed.npy", np.ones(3))
+        Path("observed.npy").rename("observed.npz")
+    else:
+        Path("observed.npz").write_bytes(content)
+    result = run("check", *files, "a_model:model")
+    assert result.exit_code == 3
+    assert "observed.npz is not an .npz file" in result.words

@@ -5,6 +5,7 @@ import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import click
 
@@ -71,14 +72,12 @@ def check(
     if plot_file is not None:
         require("matplotlib", extras="plot")
     import jax
-    import numpy as np
 
     from tfmpe.estimators import FlowMatchingEstimator
 
     model = _model(model_name)
     try:
-        with np.load(observed) as arrays:
-            values = dict(arrays)
+        values = _arrays(observed)
         verdict = FlowMatchingEstimator.load(estimator, model=model).check(
             values,
             key=jax.random.key(seed),
@@ -101,11 +100,33 @@ def check(
     context.exit(0 if verdict.ok else 1)
 
 
+def _arrays(path: Path) -> dict[str, Any]:
+    """Return the arrays of an .npz file."""
+    import numpy as np
+
+    with path.open("rb") as file:
+        try:
+            found = np.load(file)
+        except (ValueError, EOFError, BadZipFile):
+            found = None
+        if not isinstance(found, np.lib.npyio.NpzFile):
+            raise ValueError(
+                f"{path} is not an .npz file. Write it with numpy.savez, with "
+                "one array for each observed key."
+            )
+        return dict(found)
+
+
 def _model(name: str) -> "Model":
     """Return the model that ``MODULE:NAME`` names."""
     from tfmpe import Model
 
     module, _, attribute = name.partition(":")
+    if not (module and attribute):
+        raise click.BadParameter(
+            f"{name!r} is not MODULE:NAME, such as delays:model",
+            param_hint="--model",
+        )
     sys.path.insert(0, str(Path.cwd()))
     try:
         found: Any = getattr(importlib.import_module(module), attribute)
