@@ -544,6 +544,16 @@ def with_scanned_values(y):
     scan(step, 0.0, y)
 
 
+def scanned_in_a_plate():
+    with numpyro.plate("site", 2):
+        start = numpyro.sample("start", dist.Normal(0, 1))
+
+        def step(last, _):
+            return numpyro.sample("obs", dist.Normal(last, 1)), None
+
+        scan(step, start, None, length=3)
+
+
 def improper():
     observe(sample("mu", dist.ImproperUniform(dist.constraints.real, (), ())))
 
@@ -576,6 +586,11 @@ def hidden():
         (with_own_past, (np.arange(3.0),), "argument 'y' holds"),
         (with_scanned_values, (np.zeros(3),), "inside numpyro's scan"),
         (improper, (), "'mu' cannot be simulated: its distribution has"),
+        (
+            scanned_in_a_plate,
+            (),
+            r"at or after 'start': .* body function\. .* more information\.$",
+        ),
         (hidden, (), "outside of sample sites"),
         (numpyro.handlers.seed(observe_mean, 0), (), "handlers.seed"),
         (

@@ -82,10 +82,13 @@ def read_sites(run: Run, observed: Iterable[str] | None) -> Reading:
             jax.random.split(jax.random.key(1), _N_JUDGED),
         )
     except NotImplementedError as error:
+        reason = str(error).rstrip(".")
         raise ValueError(
-            f"{run.last!r} cannot be simulated: "
-            f"{str(error) or 'its distribution has no method sample'}. "
-            "Give it a distribution from which values can be drawn."
+            f"The model cannot be simulated at or after {run.last!r}: {reason}."
+            if reason
+            else f"{run.last!r} cannot be simulated: its distribution has no "
+            "method sample. Give it a distribution from which values can be "
+            "drawn."
         ) from error
     except _CONCRETE as error:
         raise _not_traceable(run) from error
