@@ -7,7 +7,11 @@ import pytest
 from jax.scipy.stats import norm
 
 from tfmpe import Standardizer
-from tfmpe.estimators import LowEfficiencyWarning, corrected
+from tfmpe.estimators import (
+    HierarchicalEstimator,
+    LowEfficiencyWarning,
+    corrected,
+)
 from tfmpe.estimators._corrected.corrected import _truncated
 from tfmpe.estimators._corrected.student_mixture import StudentMixture
 from tfmpe.models import Model
@@ -154,6 +158,10 @@ def test_refusals():
         corrected(estimator, {"obs": np.stack([OBS, OBS])}, **call)
     with pytest.raises(NoDensityError, match="has no density"):
         corrected(Wrong(model(None)), {"obs": OBS}, **call)
+    with pytest.raises(TypeError, match=r"Write \['tau'\]"):
+        corrected(estimator, {"obs": OBS}, global_keys="tau", **call)
+    with pytest.raises(TypeError, match=r"Write \['tau'\]"):
+        HierarchicalEstimator("tau")
     whole = Wrong(model(lambda p, o: p["tau"][:, 0, 0]))
     with pytest.raises(NoDensityError, match="no factors"):
         corrected(whole, {"obs": OBS}, **call)

@@ -26,6 +26,7 @@ from tfmpe.estimators._types import AnyTokens, PRNGKey
 from tfmpe.models import Model
 from tfmpe.models.model import NoDensityError
 from tfmpe.preprocessing import Standardizer, Tokens
+from tfmpe.preprocessing.layout.layout import checked_names
 
 _OWN_DRAWS, _INNER = 50_000, (100, 2_000)
 """Number of local draws of all groups, and its bounds for each of them."""
@@ -180,7 +181,8 @@ def corrected(
             f"None of the target keys {list(target)} has a single token. Pass "
             "global_keys=, the keys that all groups share."
         )
-    found = places(tokens.layout, target, tuple(shared))
+    shared = checked_names(shared)
+    found = places(tokens.layout, target, shared)
     n = positive(n_samples, "n_samples")
     if n_inner is None:
         n_inner = np.clip(_OWN_DRAWS // len(found.own), *_INNER)
@@ -208,7 +210,7 @@ def corrected(
                 round_key,
                 model=model,
                 target=target,
-                shared=tuple(shared),
+                shared=shared,
                 n=n,
                 m=m,
             )

@@ -135,7 +135,7 @@ class HierarchicalEstimator(BaseEstimator):
         bijectors: Mapping[str, BijectorLike] | None = None,
         exchangeable: Iterable[str] = (),
     ) -> None:
-        self.global_keys = tuple(global_keys)
+        self.global_keys = checked_names(global_keys)
         self.posterior = posterior
         self.local = FlowMatchingEstimator(
             vector_field, bijectors=bijectors, exchangeable=exchangeable
