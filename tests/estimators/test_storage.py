@@ -186,6 +186,12 @@ def test_a_damaged_file(path):
     assert str(caught.value) == (
         f"The file {path.parent / 'none'} does not exist."
     )
+    with pytest.raises(FileNotFoundError, match=r"is a folder, .*Hierarch"):
+        FlowMatchingEstimator.load(path.parent, Affine())
+    estimator = FlowMatchingEstimator(Affine(), standardize=False)
+    missing = path.parent / "none" / "a.safetensors"
+    with pytest.raises(FileNotFoundError, match=f"directory: '{missing}'"):
+        estimator.save(missing)
     for position in (3, 40, len(content) // 2, len(content) - 2):
         damaged = bytearray(content)
         damaged[position] ^= 1

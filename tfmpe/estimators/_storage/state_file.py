@@ -132,6 +132,11 @@ def read_state(
     safetensors = _import("safetensors")
     path = Path(path)
     if not path.is_file():
+        if path.is_dir():
+            raise FileNotFoundError(
+                f"{path} is a folder, expected a file. "
+                "HierarchicalEstimator.load reads a folder that its save wrote."
+            )
         raise FileNotFoundError(f"The file {path} does not exist.")
     with naming(path):
         try:
