@@ -46,11 +46,16 @@ def item_response(n_students, n_items, y=None):
 
 
 class Case(NamedTuple):
-    """A model, its arguments, and the names of its global parameters."""
+    """A model, its arguments, and the names of its global parameters.
+
+    ``shared`` are the parameters that all groups depend on: given them, the
+    groups are independent.
+    """
 
     model: object
     arguments: tuple
     global_names: tuple[str, ...]
+    shared: tuple[str, ...]
 
     def observed(self):
         """Return simulated observations, always the same."""
@@ -70,13 +75,18 @@ def _radon_arguments():
     return county, jnp.asarray(floor), jnp.asarray(uranium)
 
 
+_RADON_GLOBALS = ("base", "of_uranium", "of_floor", "spread", "noise")
 CASES = {
     "radon": Case(
         radon,
         _radon_arguments(),
-        ("base", "of_uranium", "of_floor", "spread", "noise"),
+        _RADON_GLOBALS,
+        _RADON_GLOBALS,
     ),
     "item_response": Case(
-        item_response, (N_STUDENTS, N_ITEMS), ("mean", "spread")
+        item_response,
+        (N_STUDENTS, N_ITEMS),
+        ("mean", "spread"),
+        ("mean", "spread", "difficulty"),
     ),
 }

@@ -24,7 +24,7 @@ import page
 from judge import judge
 from make_references import read, rounded
 from tasks import TASKS
-from training import METHODS, draw_observed, from_numpyro
+from training import METHODS, from_numpyro
 
 from tfmpe import PaddingWarning
 
@@ -36,15 +36,15 @@ def measure(name, size, budget, method, seed):
     if name in TASKS:
         task, reference = TASKS[name], read(f"{name}_{size}")
         draw = METHODS[method](task, size, budget, key)
-        trained = time.process_time()
-        draws = draw(np.asarray(reference["x"], np.float32), draw_key)
+        observed = np.asarray(reference["x"], np.float32)
     else:
         import ragged_and_crossed as models
 
         task, reference = models.CASES[name], read(name)
-        estimator = from_numpyro(task, budget, key)
-        trained = time.process_time()
-        draws = draw_observed(estimator, reference["observed"], draw_key)
+        draw = from_numpyro(task, budget, method, key)
+        observed = reference["observed"]
+    trained = time.process_time()
+    draws = draw(observed, draw_key)
     verdict = judge(draws, reference, task.global_names)
     n = verdict.n_globals
     parts = {"globals": slice(n), "locals": slice(n, None)}

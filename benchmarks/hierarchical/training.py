@@ -134,8 +134,8 @@ def _correction(shared):
     A likelihood that depends on global values takes a density for each pair of
     global and local values.
     """
-    n, n_inner, n_rounds = (1_000, 750, 2) if shared else (N_DRAWS, 4_000, 4)
-    return {"n_samples": n, "n_inner": n_inner, "n_rounds": n_rounds}
+    n, n_inner = (1_000, 750) if shared else (N_DRAWS, 4_000)
+    return {"n_samples": n, "n_inner": n_inner}
 
 
 def _trained_direct(task, size, budget, key):
@@ -191,21 +191,34 @@ METHODS = {
 }
 
 
-def from_numpyro(case, budget, key):
-    """Simulate a NumPyro model, whose rules are read from it."""
+def from_numpyro(case, budget, method, key):
+    """Simulate a NumPyro model, whose rules are read from it.
+
+    ``direct``, or ``known-likelihood``, where the trained posterior is only the
+    first proposal, so its training is short.
+    """
     model = tfmpe.from_numpyro(case.model, *case.arguments, observed=["obs"])
     estimator = FlowMatchingEstimator()
-    options = _options(budget)
+    direct = method == "direct"
+    options = _options(budget, N_STEPS if direct else N_STEPS // 4)
     estimator.fit(model, n_simulations=budget, key=key, **options)
-    return estimator
 
+    def draw(observed, key):
+        observed = {"obs": np.asarray(observed, np.float32)}
+        if direct:
+            return _arrays(
+                estimator.sample(observed, key=key, n_samples=N_DRAWS)
+            )
+        found = estimator.corrected(
+            observed,
+            key=key,
+            n_samples=N_DRAWS,
+            global_keys=case.shared,
+        )
+        print(f"efficiency {found.efficiency:.3f}", flush=True)
+        return _arrays(found.draws)
 
-def draw_observed(estimator, observed, key):
-    """Return draws of all parameters of a NumPyro model, by name."""
-    observed = np.asarray(observed, np.float32)
-    return _arrays(
-        estimator.sample({"obs": observed}, key=key, n_samples=N_DRAWS)
-    )
+    return draw
 
 
 def _arrays(drawn):
