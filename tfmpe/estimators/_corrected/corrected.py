@@ -130,10 +130,10 @@ def corrected(
     Warns
     -----
     LowEfficiencyWarning
-        If the draws count as fewer than 100 independent ones (or a quarter of a
-        smaller ``n_samples``); or if the effective number of proposals of the
-        local values of a group is below 20 (or half of a smaller ``n_inner``),
-        for example in crossed designs, whose values are one large group.
+        If the draws count as fewer than 100 and fewer than ``n_samples / 4``
+        independent ones; or if fewer than 20 and fewer than ``n_inner / 2``
+        local proposals of a group count, for example in crossed designs, whose
+        local values are one large group.
 
     Notes
     -----

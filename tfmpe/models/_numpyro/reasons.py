@@ -116,9 +116,9 @@ def _sure(
             found |= missed.get((factor, parent), set())
     if "all" in found:
         return (
-            "left open: the program allows more of it than NaN, tangents and "
-            "redraws show"
+            "left open, because the program may make more tokens dependent "
+            "than NaN, tangents and redraws show"
         )
     if found:
-        return f"not all of it seen by {' and '.join(sorted(found))}"
+        return f"detected only in part by {' and '.join(sorted(found))}"
     return "all probes agree"
