@@ -131,8 +131,8 @@ def test_bijectors_are_to_be_given_again(tmp_path):
             FlowMatchingEstimator.load(path, Affine(), bijectors=given)
         assert str(caught.value) == (
             "The stored estimator has bijectors for ['mu'], but bijectors "
-            f"for {sorted(given or {})} were passed. Pass the model= of the "
-            "training or the same bijectors=: functions are not stored."
+            f"for {sorted(given or {})} were passed. Pass the model= used "
+            "in training, or the same bijectors=: functions are not stored."
         )
     with pytest.raises(UnknownKeyError):
         FlowMatchingEstimator.load(path, Affine(), bijectors={"nu": LOG["mu"]})
@@ -174,7 +174,7 @@ def test_a_model_with_other_keys(path):
         FlowMatchingEstimator.load(path, Affine(), model=model)
     assert str(caught.value) == (
         "The stored estimator was trained for p(site, mu | obs), but Model(p("
-        "nu | obs)) has only the keys ['nu', 'obs']. Pass the model of the "
+        "nu | obs)) has only the keys ['nu', 'obs']. Pass the model used in "
         "training."
     )
 

@@ -92,7 +92,7 @@ def is_numeric(dtype: np.dtype) -> bool:
 
 
 def check_unmasked(value: Any, what: str) -> None:
-    """Raise if values, also in lists, are masked: np.asarray drops masks."""
+    """Raise if values, even in lists, are masked: np.asarray drops masks."""
     if isinstance(value, (list, tuple)):
         for each in value:
             check_unmasked(each, what)

@@ -39,7 +39,7 @@ def verify(
     the recordings shipped with this package. Of these, all calls of the
     preprocessing are repeated, but only one in forty of the others (at least
     one of each example), which solve equations, run networks or train them.
-    The choice is always the same, also with --example; --all repeats every
+    The choice is always the same, even with --example; --all repeats every
     call. Results are compared bit by bit if possible, else within tolerances.
     Recordings of another kind of device, precision or random number generator
     are refused unless --other-fingerprint is given.

@@ -225,7 +225,7 @@ def _flatten_index(
     if not leaves:
         raise ValueError(
             "Need at least one array: index has no entry for any key of this "
-            "side. Give the index of at least one key of each side."
+            "side. Pass the index of at least one key of each side."
         )
     rows = [
         readable(leaf).reshape(

@@ -8,7 +8,9 @@ from typing import Any
 def log_training(
     logger: logging.Logger, what: str, begin: float, losses: Any
 ) -> None:
-    """Log duration and losses at level INFO; do not wait for them if it is off.
+    """Log duration and last losses at level INFO.
+
+    If this level is disabled, do not wait for the losses to be computed.
 
     Parameters
     ----------

@@ -81,7 +81,7 @@ class Memory:
     def read_keys(
         self, tokens: AnyTokens, target_keys: Keys, conditioning_keys: Keys
     ) -> Conditional:
-        """Return the keys of a call, by default those of the training."""
+        """Return the keys of a call, by default those of training."""
         return read_conditional(
             tokens.layout, target_keys, conditioning_keys, self.only
         )
@@ -126,8 +126,8 @@ def _check_like_training(mine: TokenLayout, training: TokenLayout) -> None:
     ]
     raise_faults(
         ValueError,
-        "Tokens do not fit the training of this estimator. Its method "
-        "condition builds Tokens that do, from observed values with their "
-        "functional_inputs= and groups=",
+        "The Tokens do not fit this estimator, which was trained on others. "
+        "Build them from observed values, functional_inputs= and groups= with "
+        "its method condition",
         faults,
     )

@@ -56,7 +56,7 @@ class NetworkEstimator(BaseEstimator):
     """An estimator of conditional distributions with a single network.
 
     Parameters are those of :class:`FlowMatchingEstimator`. Subclasses define
-    the loss, draws and densities of the network, and its default.
+    the loss, draws and densities, and the default network.
     """
 
     _loss: Callable[..., Loss]
@@ -395,8 +395,8 @@ class NetworkEstimator(BaseEstimator):
         ------
         FileNotFoundError, StorageError
             If the file does not exist, is damaged or of another kind, or has
-            another architecture or other bijectors; if the model lacks keys of
-            the training.
+            another architecture or other bijectors; if keys used in training
+            are missing from the model.
         """
         if bijectors is None and model is not None:
             bijectors = model.bijectors

@@ -240,10 +240,10 @@ class Model:
         return tokens
 
     def check_arguments(self, tokens: Tokens) -> None:
-        """Raise if simulator and density are for other data than ``tokens``.
+        """Raise if the simulator and the density do not fit ``tokens``.
 
-        Functions get sizes and functional inputs of the data; those of
-        :func:`tfmpe.from_numpyro` have the arguments of the model instead.
+        Usually they receive the sizes and functional inputs of the data; those
+        of :func:`tfmpe.from_numpyro` use the arguments of the model instead.
 
         Raises
         ------

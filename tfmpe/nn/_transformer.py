@@ -181,7 +181,7 @@ class Transformer(nnx.Module):
         for layer in self.encoder.layers:
             vectors = self._run(layer)(vectors, pattern)
         # No norm here, nor after the decoder, so that averages of values stay
-        # linear in the values, also far from their mean.
+        # linear in the values, even far from their mean.
         sample = conditioning.sample_shape
         layers: Any = self.decoder.layers
         return [

@@ -39,8 +39,8 @@ def merge_legacy(static: Any, parameters: Any, rest: Any) -> Any:
         _, function, static = static
         owner = merge_legacy(static, parameters, rest)
         return functools.partial(function, owner)
-    # Copied, because a trace can only change objects created in it. So every
-    # evaluation begins with the same counts, and in training mode the dropout
+    # Copied, because a trace can only modify objects created in it. So every
+    # evaluation starts with the same RNG counts: in training mode, the dropout
     # mask is the same at all times of an ODE solve (L33).
     arrays = jax.tree.map(lambda leaf: leaf, (parameters, rest))
     return merge_field(static, *arrays)

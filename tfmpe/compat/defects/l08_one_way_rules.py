@@ -17,7 +17,7 @@ def check_directions(
     theta: Collection[str],
     y: Collection[str],
 ) -> None:
-    """Warn of rules between the sides that are written from y to theta.
+    """Warn about rules between the sides, written from y to theta.
 
     There is no warning for rules that are written in both directions.
     """

@@ -18,7 +18,7 @@ def has_attention(flat: Mapping[str, Any]) -> bool:
 
 
 def check_parts(x: Mapping[str, Any], y: Mapping[str, Any]) -> None:
-    """Warn of parts that only one operand has."""
+    """Warn about parts that only one operand has."""
     present = {
         "masks.attention": (has_attention(x), has_attention(y)),
         "index": ("index" in x, "index" in y),

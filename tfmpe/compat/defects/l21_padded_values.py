@@ -59,7 +59,7 @@ def data_without_padding(
 def check_training_values(
     flat: Mapping[str, Any], fixes: Collection[str]
 ) -> None:
-    """Warn of padding in tokens of theta that enter the loss."""
+    """Warn about padding in tokens of theta that enter the loss."""
     theta = flat["data"]["theta"]
     if "L21" in fixes or isinstance(theta, Tracer):
         return

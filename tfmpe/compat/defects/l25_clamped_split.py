@@ -16,7 +16,7 @@ class ClampedSplitWarning(LegacyWarning):
 
 
 def check_rows(data: Any, size: int) -> None:
-    """Warn of leaves that do not have ``size`` rows."""
+    """Warn about leaves that do not have ``size`` rows."""
     counts = sorted({leaf.shape[0] for leaf in jax.tree.leaves(data)} - {size})
     if counts:
         ClampedSplitWarning.warn(

@@ -11,7 +11,7 @@ from tfmpe.compat.legacy_warnings import LegacyWarning
 
 
 class ScaledByItselfWarning(LegacyWarning):
-    """A z-scaling has useless means and deviations (L40)."""
+    """The mean and standard deviation of a z-scaling are useless (L40)."""
 
     code = "L40"
 
@@ -30,8 +30,8 @@ def moment_axes(
         return (0,)
     ScaledByItselfWarning.warn(
         f"the leaf {jax.tree_util.keystr(path)} has one axis, so each of its "
-        f"{jnp.size(image)} values is its own mean and is scaled by 1e8. Give "
-        "it an axis for components, leaf[:, None], or pass fix=['L40']."
+        f"{jnp.size(image)} values is its own mean and is scaled by 1e8. Add "
+        "an axis for components, leaf[:, None], or pass fix=['L40']."
     )
     return axes
 
@@ -39,7 +39,7 @@ def moment_axes(
 def check_moments(
     path: Any, moments: Sequence[Any], fixes: Collection[str]
 ) -> None:
-    """Warn of moments that are not finite.
+    """Warn about moments that are not finite.
 
     Raises
     ------
@@ -51,9 +51,9 @@ def check_moments(
     ):
         return
     text = (
-        f"The mean or deviation of the leaf {jax.tree_util.keystr(path)} is "
-        "not finite: the data lie outside the domain of its bijector. Give "
-        "other data, or another bijector."
+        "The mean or standard deviation of the leaf "
+        f"{jax.tree_util.keystr(path)} is not finite: the data lie outside the "
+        "domain of its bijector. Correct the data, or use another bijector."
     )
     if "L40" in fixes:
         raise ValueError(text)

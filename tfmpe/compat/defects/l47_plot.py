@@ -1,4 +1,4 @@
-"""Defect L47: a test's plot left open, labeled 95 % and cut off at 0.25."""
+"""Defect L47: a test's plot left open, labeled 95% and cut off at 0.25."""
 
 from collections.abc import Collection
 from typing import Any, NamedTuple

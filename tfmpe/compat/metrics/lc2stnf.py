@@ -213,7 +213,8 @@ def evaluate_l_c2st_nf(
         Mean of ``(probability - 1/2)**2`` over the points.
     p_value : Array
         Share of the null statistics that are at least as large, but not below
-        ``1 / (n_null + 1)``. :func:`apply_lc2stnf` returns another order (L46).
+        ``1 / (n_null + 1)``. The order of the results of
+        :func:`apply_lc2stnf` differs (L46).
 
     Notes
     -----
@@ -258,7 +259,7 @@ def apply_lc2stnf(
     observation : array, shape (x_dim,)
     n_epochs : int
     fix : iterable of str, optional
-        Defects to turn off: those of the other functions.
+        Defects to turn off in the functions that this one calls.
 
     Returns
     -------
@@ -266,7 +267,8 @@ def apply_lc2stnf(
     null_statistics : Array
         Of 100 null classifiers.
     p_value : Array
-        See :func:`evaluate_l_c2st_nf`, which returns another order (L46).
+        See :func:`evaluate_l_c2st_nf`, whose results have a different order
+        (L46).
 
     Raises
     ------

@@ -10,7 +10,7 @@ from tfmpe.compat.fixes import read_fixes
 
 @dataclass
 class EarlyStopping:
-    """Rule that stops a training that no longer improves.
+    """Rule that stops training when the loss no longer improves.
 
     Parameters
     ----------

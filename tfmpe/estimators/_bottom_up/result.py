@@ -188,7 +188,7 @@ class BottomUpResult:
         progress
             Show progress bars (tqdm, extra ``data``).
         **options
-            Options of ``fit`` that differ from those of the training.
+            Options of ``fit`` that differ from those used in training.
 
         Returns
         -------

@@ -170,10 +170,10 @@ def classifier_score(
 def permutation_p_value(
     statistic: Float[Array, ""], null_statistics: Float[Array, " n_null"]
 ) -> Float[Array, ""]:
-    """Return the fraction of null statistics that a statistic does not exceed.
+    """Return the fraction of null statistics at or above a statistic.
 
-    The statistic itself counts as one of them, so that the test keeps its
-    level (Phipson and Smyth, 2010).
+    The statistic itself is counted as a null statistic, so that the test keeps
+    its level (Phipson and Smyth, 2010).
     """
     n_larger = (null_statistics >= statistic).sum()
     p_value = (n_larger + 1) / (null_statistics.size + 1)

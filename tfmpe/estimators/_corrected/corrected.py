@@ -86,7 +86,7 @@ def corrected(
     functional_inputs: Tree = None,
     groups: Tree = None,
 ) -> CorrectedDraws:
-    """Correct the draws of an estimator by the density of its model.
+    """Correct the draws of an estimator with the density of its model.
 
     Parameters
     ----------
@@ -98,19 +98,20 @@ def corrected(
     key
         PRNG key.
     model
-        The model with the density, by default that of the training.
+        The model with the density, by default that of the estimator.
     n_samples
         Number of draws of the estimator, of proposals, and of results.
     n_inner
-        Number of draws of the local values of every group that integrate them
-        out; by default 2,000 for few groups, and 100 for many.
+        Number of draws, for every group, over which its local values are
+        integrated out; by default 2,000 for few groups, and 100 for many.
     n_rounds
         Number of rounds. Each proposes near the draws of the previous one, the
         first near those of the estimator. By default at most 10, until two in a
         row do not raise an efficiency by a fifth.
     global_keys
         The target keys that all groups depend on; by default those of a
-        :class:`HierarchicalEstimator`, or else the target keys of one token.
+        :class:`HierarchicalEstimator`, or else the target keys with a single
+        token.
     functional_inputs, groups
         See :meth:`tfmpe.Model.condition`.
 
@@ -121,7 +122,7 @@ def corrected(
     Raises
     ------
     NoDensityError
-        If the model has no log factors of single tokens.
+        If the model has no density, or only one for all tokens together.
     ValueError, TypeError
         If there is not exactly one data set; if there are no global keys, or
         target keys are discrete; if there is no model, or the estimator was
@@ -402,7 +403,7 @@ def _sums(
     for name, factor in factors.items():
         if not name:
             raise NoDensityError(
-                "The density of the model has no factors of single tokens. "
+                "The density of the model has no factors for single tokens. "
                 "Return a dictionary from log_density_fn."
             )
         own = groups[tokens.layout[name].block]
@@ -427,7 +428,7 @@ def _flat(globals_: Any, own: Any, found: Places, size: int) -> Array:
 
 
 def _possible(log_weights: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-    """Return log weights without infinite ones; raise if none is left."""
+    """Replace log weights that are not finite by -inf; raise if all are."""
     possible = np.isfinite(log_weights)
     if not possible.any():
         raise ValueError(
@@ -446,7 +447,7 @@ def _effective(log_weights: Float[np.ndarray, " n"]) -> float:
 
 
 def _truncated(log_weights: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-    """Return log weights, none larger than the sum over the root of ``n``."""
+    """Truncate weights at their sum divided by ``sqrt(n)``; return the logs."""
     most = logsumexp(log_weights) - np.log(len(log_weights)) / 2
     return np.minimum(log_weights, np.float32(most))
 
@@ -454,7 +455,7 @@ def _truncated(log_weights: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
 def _tempered(
     log_weights: Float[np.ndarray, " n"], n_values: int
 ) -> Float[np.ndarray, " n"]:
-    """Return weights, flattened until enough draws count for moments."""
+    """Return weights, tempered until the effective sample size suffices."""
     log_weights = log_weights - log_weights.max()
     enough = min(_ENOUGH * n_values, np.isfinite(log_weights).sum() / 2)
     while True:

@@ -1,4 +1,4 @@
-"""ODE solves of all rows and draws, at once or in parts with a bar."""
+"""ODE solves of all rows and draws, at once or with a progress bar."""
 
 from collections.abc import Callable
 from itertools import product
@@ -73,7 +73,7 @@ def solved(
 
 
 def _shares(n: int, at_most: int) -> list[np.ndarray]:
-    """Return parts of ``range(n)`` of equal size; ``n - 1`` is repeated."""
+    """Return equal parts of ``range(n)``, the last filled up with ``n - 1``."""
     n_parts = -(-n // at_most)
     size = -(-n // n_parts)
     return list(np.minimum(np.arange(n_parts * size), n - 1).reshape(-1, size))

@@ -214,7 +214,7 @@ def merge_field(static: Any, parameters: Arrays, rest: Arrays) -> Any:
 
 
 def with_arrays(field: Any, parameters: Arrays, others: Arrays) -> Any:
-    """Return a copy of a field with other arrays.
+    """Return a copy of a field with its arrays replaced.
 
     ``others`` is the first item of ``SplitField.rest``.
     """

@@ -27,7 +27,7 @@ class WhiteningField(Protocol):
 
     @property
     def global_keys(self) -> tuple[str, ...]:
-        """The keys whose values it infers."""
+        """The keys whose values the field infers."""
         ...
 
     def encode(

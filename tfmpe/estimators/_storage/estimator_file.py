@@ -159,7 +159,7 @@ def _check_model(model: Model, conditionals: tuple[Conditional, ...]) -> None:
         if not {*each.target, *each.conditioning} <= {*names}:
             raise StorageError(
                 f"The stored estimator was trained for {each}, but {model!r} "
-                f"has only the keys {list(names)}. Pass the model of the "
+                f"has only the keys {list(names)}. Pass the model used in "
                 "training."
             )
 
@@ -169,8 +169,8 @@ def _check_bijectors(stored: Iterable[str], known: Iterable[str]) -> None:
         raise StorageError(
             f"The stored estimator has bijectors for {sorted(stored)}, but "
             f"bijectors for {sorted(known)} were passed. Pass the "
-            "model= of the training or the same bijectors=: functions are not "
-            "stored."
+            "model= used in training, or the same bijectors=: functions are "
+            "not stored."
         )
 
 

@@ -6,8 +6,8 @@ from jaxtyping import Num
 
 from tfmpe.estimators._types import AnyArray, AnyTokens
 
-# Relative to the standard deviation and the mean: machines that simulate the
-# same data differ by float32 rounding.
+# Tolerances relative to the standard deviation and to the mean: the same
+# simulations differ between machines by float32 rounding.
 _OF_DEVIATION = 1e-4
 _OF_MEAN = 1e-6
 

@@ -117,8 +117,8 @@ def check_posterior(
         If a key does not exist.
     ValueError
         If there is neither a model nor simulations, ``observed`` holds several
-        data sets or has other shapes than the simulations, a number is too
-        small, or a value is not finite.
+        data sets or its shapes differ from those of the simulations, a number
+        is too small, or a value is not finite.
     TypeError
         If an argument has the wrong type.
 

@@ -1,4 +1,4 @@
-"""Calibration at the observation: posterior SBC, or similar simulations."""
+"""Calibration at the observation, by posterior SBC or similar simulations."""
 
 from typing import Any
 

@@ -20,12 +20,13 @@ RanksOf = Callable[
 
 
 class Material(NamedTuple):
-    """Simulations, ranks and draws.
+    """Simulations, ranks and draws that the checks share.
 
     The observation has no sample axes, and its target values are ignored. All
-    simulations have features, but only the first ones have draws and ranks of
-    true values among them; ``rank`` returns these for others. ``own`` are the
-    draws at the observation. Estimators without a density have no ``log_prob``.
+    simulations have features, but only the first ones have draws, and ranks of
+    their true values among the draws; ``rank`` computes both for others.
+    ``own`` holds the draws at the observation. ``log_prob`` is None if the
+    estimator has no density.
     """
 
     keys: Conditional

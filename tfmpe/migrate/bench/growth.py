@@ -10,7 +10,7 @@ from tfmpe.migrate.records.checks import BenchRow, Growth
 def series(
     rows: Sequence[BenchRow], side: str, what: str
 ) -> tuple[list[int], list[float]]:
-    """Return the numbers of sites, and a field of `Side` for each."""
+    """Return the numbers of sites, and the field ``what`` of each `Side`."""
     found = [(row.sites, row.sides[side]) for row in rows if side in row.sides]
     return [sites for sites, _ in found], [getattr(s, what) for _, s in found]
 

@@ -18,7 +18,7 @@ from .old_side import Legacy, old_side
 class Work(NamedTuple):
     """Work of one side: a function and its prepared arguments.
 
-    ``options`` are those of the compiler, for work that is compiled as a whole.
+    ``options`` are compiler options, for work that is compiled as a whole.
     """
 
     function: Callable[..., Any]

@@ -55,7 +55,7 @@ class Recorder:
         return sum(len(kept.records) for kept in self.functions.values())
 
     def keep(self, case: Case, n_bytes: int) -> None:
-        """Store a call whose arrays take this many bytes."""
+        """Store a call; ``n_bytes`` is the size of its arrays."""
         kept = self.functions.setdefault(case.function, Kept())
         total = sum(other.n_bytes for other in self.functions.values())
         if (

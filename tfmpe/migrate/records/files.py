@@ -35,7 +35,8 @@ def from_json(content: bytes, file: str) -> Record:
     if not isinstance(found, dict) or "tool" not in found:
         raise RecordingError(file, f"is not from a command; {_EXPECTED}")
     if str(found["tool"]) not in _TOOLS:
-        raise RecordingError(file, f"from {found['tool']!r:.60}; {_EXPECTED}")
+        fault = f"is from {found['tool']!r:.60}; {_EXPECTED}"
+        raise RecordingError(file, fault)
     if found.pop("format", None) != FORMAT:
         raise RecordingError(
             file,

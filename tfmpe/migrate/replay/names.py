@@ -41,7 +41,7 @@ def named(prefix: str, path: str, called: bool = True) -> Any:
 def attribute(holder: Any, name: str) -> Any:
     """Return an attribute, but never a dunder name."""
     if name.startswith("__"):
-        raise AttributeError(f"{name!r} is not looked up for a recording")
+        raise AttributeError(f"recordings may not refer to {name!r}")
     return getattr(holder, name)
 
 

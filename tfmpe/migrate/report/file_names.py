@@ -13,8 +13,8 @@ from tfmpe.migrate.records.places import Place
 class FileNames:
     """Mapping from file names in runs to file names in a scan.
 
-    A run has mostly absolute paths, perhaps of another machine; a scan has the
-    paths that it was given.
+    The paths of a run are mostly absolute, perhaps from another machine; those
+    of a scan are as they were passed.
     """
 
     def __init__(self, known: Iterable[str], base: Path):
@@ -24,7 +24,7 @@ class FileNames:
         self._shown = cache(self._find)
 
     def at(self, place: Place) -> Place:
-        """Return a place with its file's name in the scan."""
+        """Return a place, with its file named as in the scan."""
         return replace(place, file=self._shown(place.file))
 
     def _path(self, name: str) -> str:

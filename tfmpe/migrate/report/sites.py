@@ -1,4 +1,4 @@
-"""Places in the code, joined with the results of runs."""
+"""Legacy uses in the code, joined with the results of runs."""
 
 from collections.abc import Sequence
 from typing import Literal

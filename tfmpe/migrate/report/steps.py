@@ -108,7 +108,7 @@ def _of_numbers(report: Report, sources: Sequence[Source]) -> Iterator[Step]:
 def _comparing(
     sources: Sequence[Source], places: Sequence[Site]
 ) -> Iterator[str]:
-    """Yield the commands that compare the calls at some places."""
+    """Yield the commands that compare the calls at the given sites."""
     legacy = [each for each in places if not _calls_bridge(each)]
     if legacy or not places:
         # The script that reaches a module is unknown; notebooks run themselves.

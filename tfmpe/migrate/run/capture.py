@@ -31,8 +31,9 @@ def send(arrays: list[Any], receive: Callable[[Any], None], most: int) -> None:
     # Captured values must not be differentiated.
     sent = map(without_keys, arrays)
     done = _sender(received, most, ())(*map(jax.lax.stop_gradient, sent))
-    # Older versions of jax (0.5.3) do not see that the sender has an effect
-    # and would drop it; what it returns is the same for all rows.
+    # Older versions of JAX (0.5.3) do not see that the sender has a side
+    # effect, and would remove it as unused. Its result is the same for all
+    # rows.
     jax.debug.callback(lambda done: None, done)
 
 

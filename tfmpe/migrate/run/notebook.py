@@ -57,8 +57,8 @@ def lines_not_run(name: str) -> tuple[LineNotRun, ...]:
         LineNotRun(cell.number or 0, magic.line, magic.text.strip())
         for cell in (read_source(name).cells if is_notebook(name) else ())
         for number, magic in enumerate(cell.magics)
-        # Omit timed code, which runs, and all but the first line of a command
-        # or of a cell in another language.
+        # Omit timed code, because it runs. Of a command, or of a cell in
+        # another language, list only the first line.
         if ";" not in magic.placeholder
         and not (magic.placeholder.startswith("#") and number > 0)
     )

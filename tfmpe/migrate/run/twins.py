@@ -167,7 +167,7 @@ def default_rngs(
 
 
 def _check_reach(function: Any) -> None:
-    """Refuse a function that could change objects other than its own."""
+    """Raise if a function could change objects that are not arguments."""
     name = getattr(function, "__name__", type(function).__name__)
     for used, value in _reached_by(function).items():
         if is_nnx(value) or isinstance(value, _NUMBERS):

@@ -173,7 +173,7 @@ def _sort(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
 
 
 def _top_k(eqn: JaxprEqn, states: Sequence[State]) -> list[Marks]:
-    # Old releases of jax have no other axis than the last one.
+    # Old releases of JAX only support the last axis.
     marks = _along([eqn.params.get("axis", -1)], states, eqn)
     return _over_results(marks, eqn)
 

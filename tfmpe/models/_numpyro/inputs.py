@@ -204,11 +204,11 @@ def _check_data(
 
 
 def _rows(edges: Edges, array: AnyArray, n: int) -> AnyArray | None:
-    """Return the elements of an argument that enter each token, in rows.
+    """Return the elements of an argument that enter each token, one row each.
 
-    None if all tokens take the same elements, or not equally many, or more than
-    32 each; or several that are not all along some axes, such as the row of a
-    matrix, since their order does not say which is which.
+    None if all tokens take the same elements, different numbers of elements, or
+    more than 32 each. Several elements must fill whole axes, such as the row of
+    a matrix; otherwise None, since their order would be ambiguous.
     """
     counts = np.bincount(edges.child, minlength=n)
     if n == 1 or counts.min() != counts.max() or counts[0] > _MOST:
@@ -225,11 +225,11 @@ def _rows(edges: Edges, array: AnyArray, n: int) -> AnyArray | None:
 def _along_axis(
     edges: Edges, array: AnyArray, graph: Graph, site: str
 ) -> AnyArray | None:
-    """Return the values at the place of each token along an axis.
+    """Return the values at the position of each token along an axis.
 
     Times of a differential equation enter all later tokens, and standardized
     covariates enter all tokens; a token is distinguished by the values at its
-    own place. None if other values enter.
+    own position. None if other values enter.
     """
     n, columns = len(array), array.size // len(array)
     shape = graph.shapes[site]

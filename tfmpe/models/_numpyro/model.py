@@ -74,9 +74,9 @@ class NumpyroModel(Model):
                 faults.append(f"the functional inputs of {key.name!r} differ")
         raise_faults(
             ValueError,
-            "These data have other arguments than this model was read with. "
-            "Pass model= (or simulator_fn=, its simulator_fn), which "
-            "from_numpyro reads with the arguments of the data",
+            "These data do not fit the arguments that this model was read "
+            "with. Pass model= (or its simulator_fn as simulator_fn=) of a "
+            "model that from_numpyro reads with the arguments of the data",
             faults,
         )
 

@@ -59,8 +59,8 @@ def read_sites(run: Run, observed: Iterable[str] | None) -> Reading:
     sites: dict[str, Site] = {}
 
     def once(key: PRNGKey) -> Any:
-        # What else is read than values, bounds and factors does not depend on
-        # values.
+        # Everything else that is read (not values, bounds or factors) does not
+        # depend on the values.
         messages = run.messages(key)
         _check_kinds(messages)
         found = {n: m for n, m in messages.items() if m["type"] == "sample"}

@@ -44,7 +44,7 @@ def minibatches(
 
     Notes
     -----
-    Works under ``jit`` and ``vmap``, also to shuffle in a compiled loop.
+    Works under ``jit`` and ``vmap``; can also shuffle in a compiled loop.
 
     Examples
     --------

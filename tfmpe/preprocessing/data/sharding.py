@@ -1,4 +1,4 @@
-"""Sharding of Tokens over devices, in one process or in many."""
+"""Sharding of Tokens across devices, in one or several processes."""
 
 import math
 from typing import TypeVar
@@ -13,15 +13,15 @@ _Tokens = TypeVar("_Tokens", bound=TokenQueries)
 
 
 def shard_tokens(tokens: _Tokens, mesh_or_sharding: object) -> _Tokens:
-    """Spread samples over devices.
+    """Shard samples across devices.
 
     Parameters
     ----------
     tokens : Tokens or TokenView
-        The first sample axis of every leaf is spread. If jax runs in several
+        The first sample axis of every leaf is sharded. If JAX runs in several
         processes, each passes its own part; all parts have the same size.
     mesh_or_sharding : Mesh or NamedSharding
-        A mesh, over whose first axis the samples are spread; or a sharding
+        A mesh, along whose first axis samples are sharded; or a sharding
         of the first axis, ``NamedSharding(mesh, PartitionSpec("data"))``.
 
     Returns
@@ -34,7 +34,7 @@ def shard_tokens(tokens: _Tokens, mesh_or_sharding: object) -> _Tokens:
     ------
     TypeError, ValueError
         If the second argument is neither a mesh nor a ``NamedSharding``, an
-        axis other than the first would be spread, or the samples cannot be
+        axis other than the first would be sharded, or the samples cannot be
         divided evenly.
 
     Notes

@@ -1,4 +1,4 @@
-"""Differences between two layouts in words."""
+"""Descriptions of the differences between two layouts."""
 
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType

@@ -36,8 +36,8 @@ def _token_groups(
 ) -> Int32[np.ndarray, " tokens"]:
     links = list(_links(layout, shared))
     lowest = np.arange(layout.n_tokens)
-    # The lowest token of a group reaches all others in as many rounds as there
-    # are links between them.
+    # The lowest token number spreads through each group, by one link per
+    # iteration.
     while True:
         before = lowest
         for tokens, nodes in links:

@@ -160,8 +160,8 @@ def _axes(
             figsize=((width + names + 200) / 72, (height + names + 55) / 72),
             layout="constrained",
         )
-        # Anchor the corner with the names: spare room would move them, and
-        # the layout engine measures their place only once.
+        # Anchor the corner with the key names: spare room would shift them,
+        # but the layout engine measures their position only once.
         ax.set_anchor("SW")
         return ax, 0.95 * float(width), 0.95 * float(height)
     box = ax.get_window_extent()

@@ -37,7 +37,7 @@ _HEIGHT = 0.8
 
 
 class _Fill(NamedTuple):
-    """Shares of the width and of the tokens of a key that hold values."""
+    """Fractions of the width and of the tokens of a key that hold values."""
 
     of_width: float
     of_tokens: float

@@ -343,7 +343,7 @@ class Tokens(TokenQueries):
         return (self[i] for i in range(len(self)))
 
     def __bool__(self) -> bool:
-        """Return True, also for Tokens without simulations."""
+        """Return True, even for Tokens without simulations."""
         return True
 
     def select_tokens(self, keys: Iterable[str]) -> "TokenView":
