@@ -8,7 +8,7 @@ L37; TFMPE_COMPAT_FIX=L37 turns it off). The other steps are those of
 ``hierarchical_gaussian_legacy.py``.
 
 The bijectors need TensorFlow Probability (extra ``legacy``), which supports
-only jax below 0.7. Where it is missing, the script prints a message, uses the
+only JAX below 0.7. Where it is missing, the script prints a message, uses the
 maps of ``seir.py``, which do not standardize, and returns densities on the
 unbounded scale.
 """

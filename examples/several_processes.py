@@ -7,7 +7,7 @@ Run one process, or one process per machine (here both on one machine)::
     python several_processes.py --address localhost:9000 --processes 2 --rank 1
 
 All processes use the same seed, and each simulates its own part of every
-batch, so together they train on the same data as a single process; jax sums
+batch, so together they train on the same data as a single process; JAX sums
 the gradients. All print the same number.
 """
 

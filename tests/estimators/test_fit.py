@@ -456,7 +456,7 @@ def test_errors(error, data, options, message):
         (
             _check_optimizer,
             1e-3,
-            "optimizer is 0.001, expected an optax transformation such as "
+            "optimizer is 0.001, expected an Optax transformation such as "
             "optax.adam(1e-3). For a learning rate, pass learning_rate=.",
         ),
         (

@@ -584,7 +584,7 @@ def hidden():
         (with_late_latent, (), "'mu' depends on the observed site 'obs'"),
         (without_plate, (np.zeros(3),), r"'obs' is given .* shape \(3,\)"),
         (with_own_past, (np.arange(3.0),), "argument 'y' holds"),
-        (with_scanned_values, (np.zeros(3),), "inside numpyro's scan"),
+        (with_scanned_values, (np.zeros(3),), "inside NumPyro's scan"),
         (improper, (), "'mu' cannot be simulated: its distribution has"),
         (
             scanned_in_a_plate,

@@ -1,6 +1,6 @@
 """Array helpers that work in host memory where they can.
 
-Arrays in host memory (NumPy, or jax on the CPU) are moved with NumPy: one
+Arrays in host memory (NumPy, or JAX on the CPU) are moved with NumPy: one
 copy and no compilation. Traced values and arrays on other devices go through
 ``jax.numpy``.
 """
@@ -24,7 +24,7 @@ PAD_VALUE = -1e8
 """Value that fills padding, dimensionless; never used in a computation."""
 
 AnyArray: TypeAlias = Array | np.ndarray
-"""An array of jax, traced or not, or of NumPy."""
+"""An array of JAX, traced or not, or of NumPy."""
 
 PRNGKey: TypeAlias = Key[Array, ""] | UInt32[AnyArray, " words"]
 """A typed PRNG key, or a raw ``uint32`` key."""
@@ -87,7 +87,7 @@ def as_array(value: Any, what: str) -> Any:
 def is_numeric(dtype: np.dtype) -> bool:
     """Return whether a dtype is numeric or bool, and exists in jax."""
     numeric = any(jnp.issubdtype(dtype, k) for k in (jnp.number, jnp.bool_))
-    # NumPy counts timedelta64 as an integer; jax has no long doubles.
+    # NumPy counts timedelta64 as an integer; JAX has no long doubles.
     return numeric and (dtype.kind, dtype.char) not in _NOT_IN_JAX
 
 
@@ -108,7 +108,7 @@ def check_unmasked(value: Any, what: str) -> None:
 
 
 def common_dtype(arrays: Sequence[Any]) -> np.dtype:
-    """Return the dtype that jax promotes the arrays to, by standard rules."""
+    """Return the dtype that JAX promotes the arrays to, by standard rules."""
     with jax.numpy_dtype_promotion("standard"):
         return np.dtype(jnp.result_type(*arrays))
 
@@ -152,7 +152,7 @@ def spread(array: Any, places: np.ndarray, n_rows: int, pad_value: Any) -> Any:
 
 
 def join(arrays: Sequence[Any], axis: int) -> Array:
-    """Concatenate arrays with jax's dtype rules; the result is a jax array."""
+    """Concatenate arrays with JAX's dtype rules; the result is a JAX array."""
     if on_host(arrays):
         host = [np.asarray(array) for array in arrays]
         shape = list(host[0].shape)
@@ -176,16 +176,16 @@ def quiet_casts() -> np.errstate:
 
 
 def empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """Allocate an array that jax can take over without copying it."""
+    """Allocate an array that JAX can take over without copying it."""
     n_bytes = math.prod(shape) * dtype.itemsize
-    # jax shares only memory that is aligned as in its own arrays.
+    # JAX shares only memory that is aligned as in its own arrays.
     raw = np.empty(n_bytes + _ALIGNMENT, np.uint8)
     start = -raw.ctypes.data % _ALIGNMENT
     return raw[start : start + n_bytes].view(dtype).reshape(shape)
 
 
 def hand_over(array: np.ndarray) -> Array:
-    """Convert a new array, without other references, to a jax array."""
+    """Convert a new array, without other references, to a JAX array."""
     return jax.device_put(array)
 
 
@@ -195,7 +195,7 @@ def strong(array: Any) -> Any:
 
 
 def on_device(array: np.ndarray) -> Array:
-    """Return a jax array; ``jnp.asarray`` may compile a copy for each shape."""
+    """Return a JAX array; ``jnp.asarray`` may compile a copy for each shape."""
     return jax.device_put(array)
 
 
@@ -265,14 +265,14 @@ def _rows(leaf: Any, rows: Any) -> Any:
 
 
 def owned(array: Any) -> Array:
-    """Return a jax array, copying NumPy input, which may change later."""
+    """Return a JAX array, copying NumPy input, which may change later."""
     if isinstance(array, np.ndarray):
         return hand_over(array.copy())
     return array
 
 
 def like(result: Any, source: Any) -> Any:
-    """Return a NumPy array if the source is one, else a jax array."""
+    """Return a NumPy array if the source is one, else a JAX array."""
     if isinstance(source, np.ndarray) or not isinstance(result, np.ndarray):
         return result
     return hand_over(result)

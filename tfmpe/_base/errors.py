@@ -18,7 +18,7 @@ class IndependenceError(ValueError):
 class DynamicShapeError(TypeError, ValueError):
     """A size that must be known at trace time is a traced value.
 
-    It is a ``TypeError`` like the tracer errors of jax, and a ``ValueError``
+    It is a ``TypeError`` like the tracer errors of JAX, and a ``ValueError``
     like the errors for other invalid sizes.
     """
 

@@ -10,7 +10,7 @@ import numpy as np
 from .arrays import common_dtype, on_host
 
 _RESOLUTION = 0.01
-"""Largest allowed rounding error, as a share of the spread of the values."""
+"""Largest allowed rounding error, as a fraction of the spread of the values."""
 
 _NOISE = 1e-12
 """Relative spread up to which values differ only by float64 rounding."""
@@ -51,7 +51,7 @@ def check_fits(value: Any, dtype: Any, what: str) -> None:
     Rounding is allowed if it is small compared with the values and with their
     spread, both over all values and in each column of the last axis.
     """
-    # jax canonicalizes dtypes first, and promotes them afterwards.
+    # JAX canonicalizes dtypes first, and promotes them afterwards.
     narrowed = jax.dtypes.canonicalize_dtype(value.dtype)
     needed = {np.dtype(narrowed): None, np.dtype(dtype): None}
     needed.pop(value.dtype, None)

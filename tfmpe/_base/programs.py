@@ -65,7 +65,7 @@ def compiled(
                 arrays = jax.tree.unflatten(structure, leaves)
                 return function(*arrays, **static)
 
-            # Takes leaves, as jax caches tree structures, which hold layouts.
+            # Takes leaves, as JAX caches tree structures, which hold layouts.
             return jax.jit(
                 run,
                 compiler_options=large_program_options() if options else None,

@@ -13,7 +13,7 @@ def pytree(*leaves: str) -> Callable[[type[T]], type[T]]:
     """Return a decorator that registers a frozen dataclass as a pytree.
 
     Fields other than ``leaves`` are static and must be hashable. Unflattening
-    bypasses ``__init__``, because jax may replace leaves by any objects.
+    bypasses ``__init__``, because JAX may replace leaves by any objects.
     """
 
     def register(cls: type[T]) -> type[T]:

@@ -2,7 +2,7 @@
 
 A leaf at ``tree['site']['obs']`` has the path ``('site', 'obs')`` and the
 name ``'site/obs'``. Dictionaries keep the order in which they were written:
-jax's own tree functions sort keys, so they cannot be used here.
+JAX's own tree functions sort keys, so they cannot be used here.
 """
 
 import copy

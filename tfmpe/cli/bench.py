@@ -17,7 +17,7 @@ from . import common
 @click.option(
     "--device",
     type=click.Choice(["cpu", "gpu"]),
-    help="Device to compute on; by default the one that jax selects.",
+    help="Device to compute on; by default the one that JAX selects.",
 )
 @click.option(
     *("--case", "cases"),

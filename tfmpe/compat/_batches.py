@@ -249,7 +249,7 @@ def as_batch_iterators(
         All with the same number of rows; has ``data['data']['y']``.
     batch_size : int
     split : float
-        Share of the rows in the first part.
+        Fraction of the rows in the first part.
     shuffle : bool
         Whether to split at random, and reshuffle before each pass (L51).
     fix : iterable of str, optional

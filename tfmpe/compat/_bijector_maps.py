@@ -45,7 +45,7 @@ def create_bijector_map(
     Returns
     -------
     dict of Bijector
-        Keys are jax key paths, in the order of the flattened tree.
+        Keys are JAX key paths, in the order of the flattened tree.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def create_zscaling_bijector_tree(
     Returns
     -------
     dict of Bijector
-        Keys are jax key paths. The chosen bijector is applied first, then
+        Keys are JAX key paths. The chosen bijector is applied first, then
         the mean of the transformed data is subtracted, and the result is
         divided by their standard deviation. Both moments are taken over all
         axes but the last (L40).
@@ -141,7 +141,7 @@ def _create_path_bijector_mapping(
 
 
 def _find_bijector_for_path(path: Any, bijector_tree: Any) -> Any:
-    """Return the bijector at a jax key path of a tree."""
+    """Return the bijector at a JAX key path of a tree."""
     for step in path:
         bijector_tree = bijector_tree[getattr(step, "idx", last_key((step,)))]
     return bijector_tree

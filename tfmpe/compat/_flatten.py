@@ -263,7 +263,7 @@ def decode_theta(
     Returns
     -------
     dict of arrays, each of shape (*sample_shape, *event, *batch)
-        NumPy arrays if ``theta`` is one, else jax arrays; keys are in the
+        NumPy arrays if ``theta`` is one, else JAX arrays; keys are in the
         order of the slices.
 
     Raises

@@ -15,7 +15,7 @@ def prod(xs: Iterable[Any]) -> Any:
     Parameters
     ----------
     xs : iterable
-        Numbers, NumPy or jax scalars.
+        Numbers, NumPy or JAX scalars.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def cumsum(x: Iterable[Any]) -> list[Any]:
     Parameters
     ----------
     x : iterable
-        Numbers, NumPy or jax scalars.
+        Numbers, NumPy or JAX scalars.
 
     Notes
     -----

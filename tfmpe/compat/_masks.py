@@ -246,7 +246,7 @@ def build_padding_mask(
             )
         axes = np.arange(n_dims)
         if not isinstance(sizes, np.ndarray):
-            # jax clamps indices beyond the end of an axis.
+            # JAX clamps indices beyond the end of an axis.
             axes = np.minimum(axes, np.shape(sizes)[-1] - 1)
         blocks.append(key_padding_mask(key, readable(sizes)[..., axes]))
     if len({block.shape[:-1] for block in blocks}) > 1:

@@ -18,7 +18,7 @@ class PyTreeBijector(tfb.Bijector):
     Parameters
     ----------
     path_to_bijector : dict of Bijector
-        Keys are jax key paths; see :func:`create_bijector_map`.
+        Keys are JAX key paths; see :func:`create_bijector_map`.
     example_tree : tree of arrays
         Only its structure is used, by ``forward_dtype``.
     validate_args : bool

@@ -19,7 +19,7 @@ def split_data(
     size : int
         Number of rows that the arrays should have (L25).
     split : float
-        Share of the rows in the first part, 0 to 1.
+        Fraction of the rows in the first part, 0 to 1.
     shuffle_rng : Array, optional
         PRNG key; without it, the first part consists of the first rows.
 

@@ -26,7 +26,7 @@ class FlowMatchingEstimator(NetworkEstimator):
     Parameters
     ----------
     vector_field
-        The field to train: a flax NNX module such as
+        The field to train: a Flax NNX module such as
         ``tfmpe.nn.Transformer``, or any callable pytree of arrays. It is not
         changed; the trained field is an attribute. By default a transformer
         that :meth:`fit` builds for the layout of its data, see

@@ -75,7 +75,7 @@ class Transformer(nnx.Module):
         self.keys = tuple(keys)
         self.embedding = TokenEmbedding(config, self.keys, rngs=rngs)
         self.time = TimeEmbedding(config, rngs=rngs)
-        # Not a list, because flax releases differ in how they store lists.
+        # Not a list, because Flax releases differ in how they store lists.
         self.encoder, self.decoder = (
             nnx.Sequential(*(layer(config, rngs=rngs) for _ in range(n)))
             for layer, n in (
@@ -272,7 +272,7 @@ class Transformer(nnx.Module):
             layer = partial(nnx.remat(type(layer).__call__), layer)
 
         def run(*given: Any) -> Vectors:
-            # flax norms and jax attention accumulate bfloat16 in float32.
+            # Flax norms and JAX attention accumulate bfloat16 in float32.
             with jax.numpy_dtype_promotion("standard"):
                 return layer(*given)
 

@@ -342,7 +342,7 @@ def test_forged_records_are_refused(path, tokens, good, keys, value):
             (*DATA, "dtype"),
             "float3",
             "the dtype of the array 'data' is 'float3', which this version of "
-            "jax does not have. Update jax.",
+            "JAX does not have. Update JAX.",
         ),
         (
             (*OBS, "event_shape"),

@@ -150,7 +150,7 @@ def test_jax_gets_its_dtype_or_an_error(path, dtype):
     with pytest.raises(TypeError) as caught:
         Tokens.load(path)
     assert str(caught.value) == (
-        f"{path}: 'data' has the dtype {dtype}, which jax would narrow to "
+        f"{path}: 'data' has the dtype {dtype}, which JAX would narrow to "
         f"{expected.dtype}. Load with numpy=True, or call "
         "jax.config.update('jax_enable_x64', True) first."
     )
@@ -260,11 +260,11 @@ UNFIT = {
     ),
     "objects": (
         {"data": np.zeros((4, 7, 1), object)},
-        "'data' has the dtype object, which jax does not have",
+        "'data' has the dtype object, which JAX does not have",
     ),
     "text": (
         {"data": np.zeros((4, 7, 1), "U3")},
-        "'data' has the dtype <U3, which jax does not have",
+        "'data' has the dtype <U3, which JAX does not have",
     ),
     "another number of tokens": (
         {"data": np.zeros((4, 6, 1))},

@@ -205,7 +205,7 @@ def test_wide_dtypes_need_numpy(tmp_path):
     with pytest.raises(TypeError) as caught:
         open_dataset(tmp_path)
     assert str(caught.value) == (
-        f"{tmp_path}: 'data' has the dtype float64, which jax would narrow to "
+        f"{tmp_path}: 'data' has the dtype float64, which JAX would narrow to "
         "float32. Load with numpy=True, or call "
         "jax.config.update('jax_enable_x64', True) first."
     )

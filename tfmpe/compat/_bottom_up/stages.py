@@ -47,7 +47,7 @@ class Stages:
         )
 
     def train(self, data: Any, key: Any, **options: Any) -> Any:
-        """Train the estimator on a share of the rows; return its losses."""
+        """Train the estimator on a fraction of the rows; return its losses."""
         n_rows = len(data["data"]["y"])
         train, val = split_rows(data, n_rows, _TRAINING_SHARE, key)
         return self.estim.fit(train, val, **options)

@@ -47,7 +47,7 @@ def base_draw(
 def evaluated(model: Any) -> Any:
     """Return a model, or a copy under a trace, set to evaluation mode.
 
-    Newer flax does not allow transformations to change outer objects.
+    Newer Flax does not allow transformations to change outer objects.
     """
     if not isinstance(model, nnx.Module):
         return model

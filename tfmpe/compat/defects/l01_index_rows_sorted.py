@@ -15,7 +15,7 @@ class IndexRowsSortedWarning(LegacyWarning):
 
 
 def leaves_in_sorted_order(index: Mapping[str, Any]) -> list[Any]:
-    """Return the leaves in the order of jax trees: by sorted keys."""
+    """Return the leaves in the order of JAX trees: by sorted keys."""
     return jax.tree.leaves(dict(index))
 
 

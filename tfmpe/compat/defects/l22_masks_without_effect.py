@@ -35,5 +35,5 @@ def ignore_masks(**masks: Any) -> None:
 def _may_forbid(mask: Any) -> bool:
     if mask is None:
         return False
-    # Under a trace, jax would also trace `all` of a concrete array.
+    # Under a trace, JAX would also trace `all` of a concrete array.
     return isinstance(mask, Tracer) or not np.asarray(mask).all()

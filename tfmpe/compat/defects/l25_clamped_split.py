@@ -28,7 +28,7 @@ def check_rows(data: Any, size: int) -> None:
 
 
 def take_rows(leaf: Any, rows: Any) -> Any:
-    """Index rows like the array's own library; jax clamps row numbers.
+    """Index rows like the array's own library; JAX clamps row numbers.
 
     Parameters
     ----------

@@ -18,7 +18,7 @@ class NanStatisticWarning(LegacyWarning):
 def p_value(statistic: Any, null: Any, fixes: Collection[str]) -> Any:
     """Return the p-value of a statistic.
 
-    By default this is the share of null statistics that are at least as large,
+    By default this is the fraction of null statistics at least as large,
     0 for NaN. If fixed, the statistic itself counts too, and NaN gives NaN.
     """
     if "L42" in fixes:

@@ -15,7 +15,7 @@ from tfmpe.compat.train import fit_model_no_branch
 from tfmpe.compat.utils import split_data
 
 SPLIT = 0.8
-"""Share of the rows in the training set."""
+"""Fraction of the rows in the training set."""
 
 
 def _ce_loss(model: Any, _: Any, batch: Mapping[str, Any]) -> Float[Array, ""]:
@@ -106,5 +106,5 @@ def beside(points: Any, row: Any) -> Array:
 
 
 def share_at_least(null: Any, statistic: Any) -> Array:
-    """Return the share of ``null`` at or above a statistic, but not 0."""
+    """Return the fraction of ``null`` at or above a statistic, but not 0."""
     return jnp.maximum((null >= statistic).mean(), 1 / (null.shape[0] + 1))

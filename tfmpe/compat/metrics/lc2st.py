@@ -105,7 +105,7 @@ def evaluate_lc2st(
     statistic : Array
         Mean of ``(probability - 1/2)**2`` over the draws.
     p_value : Array
-        Share of the null statistics that are at least as large, but not below
+        Fraction of null statistics that are at least as large, but not below
         ``1 / (n_null + 1)``. The order of the results of ``apply_lc2stnf``
         differs (L46).
 

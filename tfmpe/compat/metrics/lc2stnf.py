@@ -212,7 +212,7 @@ def evaluate_l_c2st_nf(
     statistic : Array
         Mean of ``(probability - 1/2)**2`` over the points.
     p_value : Array
-        Share of the null statistics that are at least as large, but not below
+        Fraction of null statistics that are at least as large, but not below
         ``1 / (n_null + 1)``. The order of the results of
         :func:`apply_lc2stnf` differs (L46).
 

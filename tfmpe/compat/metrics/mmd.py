@@ -51,7 +51,7 @@ def mmd_test(
     dict of Array, shape ()
         ``reject_null``; ``statistic``, the unbiased squared maximum mean
         discrepancy; ``critical_value``, above which the test rejects;
-        ``p_value``, the share of null statistics that are at least as large,
+        ``p_value``, the fraction of null statistics that are at least as large,
         which can be 0, and is 0 if the statistic is NaN (L42).
 
     Raises

@@ -1,6 +1,6 @@
 """Dropout and attention that use PRNG keys like the legacy package.
 
-The layers of flax use the same formulas, but the way in which they use keys
+The layers of Flax use the same formulas, but the way in which they use keys
 changes between releases.
 """
 
@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 
 
 class Dropout(nnx.Module):
-    """Zero a share of the values in training mode.
+    """Zero a fraction of the values in training mode.
 
     Parameters
     ----------

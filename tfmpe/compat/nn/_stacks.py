@@ -20,7 +20,7 @@ Layer = TypeVar("Layer", bound=nnx.Module)
 def split_streams(rngs: nnx.Rngs, n: int) -> dict[str, Any]:
     """Return ``n`` keys of every stream, and advance each stream by one.
 
-    Under a transformation, outer streams are not advanced: flax forbids it.
+    Under a transformation, outer streams are not advanced: Flax forbids it.
     """
     return {
         name: jax.random.split(next_key(rngs[name]), n) for name in sorted(rngs)

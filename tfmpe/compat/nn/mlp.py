@@ -49,7 +49,7 @@ class MLPVectorField(VectorFieldModel):
     latent_dim, n_layers : int
         Width and number of the hidden layers.
     dropout : float
-        Share of the hidden values that is zeroed in training mode.
+        Fraction of the hidden values that is zeroed in training mode.
     activation : callable
         Activation of the hidden layers.
     rngs : nnx.Rngs, optional

@@ -297,7 +297,7 @@ def _simulate(
 
 
 def _tree(leaves: list[Leaf], rows: slice) -> ArrayTree:
-    """Return jax arrays of some draws, for a simulator."""
+    """Return JAX arrays of some draws, for a simulator."""
     return unflatten_tree(
         leaves, [on_device(leaf.value[rows]) for leaf in leaves]
     )

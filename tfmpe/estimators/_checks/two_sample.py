@@ -204,7 +204,7 @@ def _median_distance(rows: Float[Array, "n width"]) -> Float[Array, ""]:
 
 
 def _floats(values: ArrayLike, what: str) -> Float[Array, "..."]:
-    """Return finite floats as a jax array; traced values are not checked."""
+    """Return finite floats as a JAX array; traced values are not checked."""
     array = as_array(values, what)
     dtype = common_dtype([array, np.float32(0)])
     check_fits(array, dtype, what)

@@ -11,7 +11,7 @@ def unaffected(
 ) -> set[str]:
     """Return the names of results in which the argument does not appear.
 
-    Read from the operations that jax records, so values do not matter. An
+    Read from the operations that JAX records, so values do not matter. An
     operation with an affected input counts as affected as a whole.
     """
     closed, shapes = jax.make_jaxpr(function, return_shape=True)(argument)

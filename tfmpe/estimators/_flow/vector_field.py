@@ -17,8 +17,8 @@ from tfmpe.estimators._types import AnyTokens, Arrays, PRNGKey
 class VectorField(Protocol):
     """Velocities of the target tokens, given the conditioning tokens.
 
-    Any callable with these arguments: a function, a flax NNX module, an
-    equinox module.
+    Any callable with these arguments: a function, a Flax NNX module, an
+    Equinox module.
     """
 
     def __call__(

@@ -35,7 +35,7 @@ _VERSION = 1
 def name_leaves(tree: Arrays, prefix: str) -> dict[str, AnyArray]:
     """Return the leaves of a pytree by name: a prefix and their path.
 
-    The names do not depend on the flax release that made the tree.
+    The names do not depend on the Flax release that made the tree.
     """
     named = {}
     for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]:

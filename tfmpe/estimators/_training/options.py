@@ -94,7 +94,7 @@ def _share_or_tokens(
 def _check_optimizer(optimizer: object) -> None:
     if not (hasattr(optimizer, "init") and hasattr(optimizer, "update")):
         raise TypeError(
-            f"optimizer is {optimizer!r}, expected an optax transformation "
+            f"optimizer is {optimizer!r}, expected an Optax transformation "
             "such as optax.adam(1e-3). For a learning rate, pass "
             "learning_rate=."
         )

@@ -111,7 +111,7 @@ def update(
     The total is NaN if a parameter is no longer finite. ``rate`` multiplies the
     updates of the optimizer.
     """
-    # Schedules of optax divide an integer number of steps by a float.
+    # Schedules of Optax divide an integer number of steps by a float.
     with jax.numpy_dtype_promotion("standard"):
         changes, moments = optimizer.update(
             gradient, state.optimizer, state.parameters

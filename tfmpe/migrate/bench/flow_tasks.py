@@ -143,7 +143,7 @@ def _training(side: Side, size: Size) -> Work:
     graph, parameters, rest = nnx.split(cnf, nnx.Param, ...)
 
     def of_bridge(parameters: Any, *given: Any) -> Any:
-        # A copy, because a flax trace may change only what was created in it.
+        # A copy, because a Flax trace may change only what was created in it.
         copied = jax.tree.map(lambda leaf: leaf, rest)
         return legacy_loss(nnx.merge(graph, parameters, copied), *given)
 

@@ -13,7 +13,7 @@ from tfmpe.migrate.replay.silence import silenced
 
 
 def choose_device(device: str) -> str | None:
-    """Make jax use a CPU or a GPU; return why it cannot, or None."""
+    """Make JAX use a CPU or a GPU; return why it cannot, or None."""
     platforms = {"cpu": "cpu", "gpu": "cuda,cpu"}[device]
     jax.config.update("jax_platforms", platforms)
     try:

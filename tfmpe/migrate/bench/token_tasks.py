@@ -189,7 +189,7 @@ def _task(
 
 
 def _decoding(about: str, convert: Callable[[Any], Any]) -> Case:
-    """Return a task that decodes to pairs, because jax sorts keys of dicts."""
+    """Return a task that decodes to pairs, because JAX sorts keys of dicts."""
 
     def prepare(side: Side, size: Size) -> Work:
         if side is None:

@@ -241,7 +241,7 @@ class NodeReader:
         if node.lib == "numpy":
             return value
         if jax.dtypes.canonicalize_dtype(dtype) != np.dtype(dtype):
-            fault = f"a jax array of {dtype} needs jax_enable_x64, which is off"
+            fault = f"a JAX array of {dtype} needs jax_enable_x64, which is off"
             raise self._error(where, fault)
         # Unlike `jnp.asarray`, this compiles nothing per shape.
         weak = node.weak_type

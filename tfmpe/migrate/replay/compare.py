@@ -265,5 +265,5 @@ def _kind(value: Any) -> str:
     if isinstance(value, jax.Array | np.ndarray):
         return f"{_library(value)} array"
     if isinstance(value, Abstract):
-        return "a jax value"
+        return "a JAX value"
     return "None" if value is None else type(value).__name__

@@ -18,7 +18,7 @@ _FLAGS = "--xla_cpu_use_fusion_emitters=false"
 def compile_quickly() -> None:
     """Halve the compilation time of this process and its children.
 
-    It must be called before jax starts: it sets XLA flags. A jaxlib without
+    It must be called before JAX starts: it sets XLA flags. A jaxlib without
     them would abort, so a subprocess tries them.
     """
     flags = f"{_FLAGS} {os.environ.get('XLA_FLAGS', '')}".strip()

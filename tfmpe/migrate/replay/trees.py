@@ -1,4 +1,4 @@
-"""Trees of values whose dicts, unlike those of jax, keep their key order."""
+"""Trees of values whose dicts, unlike those of JAX, keep their key order."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -91,7 +91,7 @@ def abstracted(tree: Any) -> Any:
 
 def n_bytes(tree: Any) -> int:
     """Return the bytes of all concrete arrays of a tree."""
-    # jax 0.5.3 does not know the size of new-style keys.
+    # JAX 0.5.3 does not know the size of new-style keys.
     arrays = map(without_keys, arrays_of(tree))
     return sum(x.nbytes for x in arrays if not isinstance(x, jax.core.Tracer))
 

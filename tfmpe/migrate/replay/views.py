@@ -44,7 +44,7 @@ def _fields(result: Any, _: Any) -> Any:
 
 
 def _state_paths(result: Any, _: Any) -> Any:
-    # Old flax stores a variable's type, new flax uses it as the class.
+    # Old Flax stores a variable's type, new Flax uses it as the class.
     return sorted(
         [
             "/".join(map(str, path)),

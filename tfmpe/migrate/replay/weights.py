@@ -13,7 +13,7 @@ _NEAR = Tolerance(1e-6, 1e-5, "the same draw, scaled in another order")
 
 
 def value_of(variable: Any) -> Any:
-    """Return the value of a flax variable, for every flax version."""
+    """Return the value of a Flax variable, for every Flax version."""
     if hasattr(variable, "get_value"):
         return variable.get_value()
     return getattr(variable, "value", variable)

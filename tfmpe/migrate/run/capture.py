@@ -38,7 +38,7 @@ def send(arrays: list[Any], receive: Callable[[Any], None], most: int) -> None:
 
 
 def restored(values: list[Any]) -> list[Any]:
-    """Return received values as jax arrays; not for use in the callback."""
+    """Return received values as JAX arrays; not for use in the callback."""
     return [
         jax.device_put(value)
         if kind is None

@@ -190,7 +190,7 @@ def _flagged(module: Any) -> list[tuple[str, Any]]:
 
 
 def _write(variable: Any, value: Any) -> None:
-    # flax 0.12 deprecates `.value`, which 0.10 needs.
+    # Flax 0.12 deprecates `.value`, which 0.10 needs.
     if hasattr(type(variable), "set_value"):
         variable.set_value(_copy(value))
     else:

@@ -1,4 +1,4 @@
-"""Flow of data through a jax program, followed element by element.
+"""Flow of data through a JAX program, followed element by element.
 
 For marked elements of some inputs (see ``marks``), an interpreter of jaxprs
 marks the elements of each result that may depend on them. It covers all values
@@ -67,7 +67,7 @@ def _apply(eqn: JaxprEqn, states: list[State]) -> list[State]:
     try:
         found = rule_of(eqn)(eqn, states)
     except (AttributeError, KeyError, TypeError, ValueError):
-        # Another release of jax may have other parameters.
+        # Another release of JAX may have other parameters.
         found = mixed(eqn, states)
     return [State(marks=marks) for marks in found]
 
@@ -230,7 +230,7 @@ def _while(eqn: JaxprEqn, states: list[State]) -> list[State]:
 
 
 def _is_sampler(eqn: JaxprEqn) -> bool:
-    """Return whether a loop of jax or numpyro draws elements independently.
+    """Return whether a loop of JAX or NumPyro draws elements independently.
 
     It runs until all elements are accepted, so its condition ties them.
     """

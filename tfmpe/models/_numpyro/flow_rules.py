@@ -1,7 +1,7 @@
-"""Dependency rules for jax primitives.
+"""Dependency rules for JAX primitives.
 
 Each returns the marks of the results of an equation (see ``marks``), given
-those of its operands. Names of primitives are stable across releases of jax.
+those of its operands. Names of primitives are stable across releases of JAX.
 Every result of a primitive that is not listed here depends on all operands.
 """
 

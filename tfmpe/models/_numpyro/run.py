@@ -88,7 +88,7 @@ class Run:
                     raise ValueError(
                         "The model draws random numbers outside of sample "
                         "sites, with numpyro.prng_key. Write the simulator as "
-                        "a numpyro Distribution with a method sample."
+                        "a NumPyro Distribution with a method sample."
                     )
                 if msg["type"] == "plate":
                     size, part = msg["args"]
@@ -116,7 +116,7 @@ class Run:
                     return
                 if in_scan:
                     raise ValueError(
-                        f"{run.last!r} has observed values inside numpyro's "
+                        f"{run.last!r} has observed values inside NumPyro's "
                         "scan, which keep it from being simulated. Pass None "
                         "instead of the values."
                     )

@@ -278,7 +278,7 @@ def _site(
     if any(type(each).__module__ == _CENSORED for each in _layers(fn)):
         faults.append(
             f"{name!r} has a censored density, but its simulations are not "
-            "censored. Write a numpyro Distribution whose method sample "
+            "censored. Write a NumPyro Distribution whose method sample "
             "censors what it draws"
         )
     if message["scale"] is not None:
@@ -310,7 +310,7 @@ def _site(
     if not observed and not site.is_float:
         faults.append(
             f"{name!r} is discrete ({site.dtype}) and not observed. Sum it "
-            "out of the density, as numpyro's MixtureSameFamily does, or "
+            "out of the density, as NumPyro's MixtureSameFamily does, or "
             "observe it"
         )
     return site
@@ -359,7 +359,7 @@ def _output(fn: Any, value: Any, site: Site, key: PRNGKey) -> Array:
 def check_indices(
     outputs: Callable[..., dict[str, Array]], draws: Mapping[str, AnyArray]
 ) -> None:
-    """Raise if an index is out of bounds, which jax would not report."""
+    """Raise if an index is out of bounds, which JAX would not report."""
     checked = checkify.checkify(outputs, errors=checkify.index_checks)
     error, _ = jax.jit(checked)(run_of(draws, 0), jax.random.key(0))
     found = error.get()

@@ -198,7 +198,7 @@ class TokenGenerator:
         prefetch : int
             Number of batches that a thread simulates in advance and keeps in
             memory.
-        device : jax Device or Sharding, optional
+        device : JAX Device or Sharding, optional
             Where to put the batches.
 
         Yields
@@ -273,7 +273,7 @@ def _as_key(seed: object) -> PRNGKey:
     if number < 0:
         raise ValueError(f"seed is {number}, expected 0 or more.")
     key = jax.random.key(number % _WORD)
-    # Without x64 jax looks at the lowest 32 bits only.
+    # Without x64 JAX looks at the lowest 32 bits only.
     while number := number // _WORD:
         key = jax.random.fold_in(key, number % _WORD)
     return key

@@ -75,7 +75,7 @@ def train_validation_split(
     tokens : Tokens or TokenView
         The first sample axis is divided.
     fraction : float
-        Share of the samples to train on, between 0 and 1; dimensionless.
+        Fraction of the samples to train on, between 0 and 1; dimensionless.
     key : key array, optional
         Shuffles the samples; without it, the last ones are for validation.
 

@@ -163,7 +163,7 @@ def _program(
     """Return the traced program in a form that can be compared."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        # A new function every time, because jax caches traces per function.
+        # A new function every time, because JAX caches traces per function.
         traced = jax.make_jaxpr(lambda key: simulate(key))(key)
     # Functions are printed with their addresses, which always differ.
     text = re.sub(r"0x[0-9a-f]+", "", str(traced.jaxpr))

@@ -2,7 +2,7 @@
 
 A mask is a NumPy array of bool, True where a token (row) may attend to
 another (column). It depends only on the layout, so it is concrete under every
-jax transformation.
+JAX transformation.
 """
 
 from collections.abc import Callable, Iterable, Mapping

@@ -130,7 +130,7 @@ def build_padding_mask(
     Returns
     -------
     array of bool
-        False for padding. NumPy for input on the host, else jax.
+        False for padding. NumPy for input on the host, else JAX.
 
     Raises
     ------

@@ -90,7 +90,7 @@ class AttentionPlan:
         Parameters
         ----------
         backend : str
-            ``'cpu'``, ``'gpu'`` or another jax backend.
+            ``'cpu'``, ``'gpu'`` or another JAX backend.
         """
         n_dense = self.n_query * self.n_key
         floor = FLOOR_PAIRS.get(backend, FLOOR_PAIRS["gpu"])

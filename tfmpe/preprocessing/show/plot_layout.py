@@ -70,7 +70,7 @@ def plot_layout(tokens: "TokenQueries", *, ax: Any = None) -> Any:
     Notes
     -----
     If the padding mask has no values (under ``jit``, or in a tree of shapes),
-    the share of padding is left out.
+    the fraction of padding is left out.
 
     Examples
     --------

@@ -187,7 +187,7 @@ def rules_in_words(rules: Independence) -> list[str]:
 
 
 def padding_in_words(padding: Any) -> str:
-    """Return the share of padding among the tokens, or the leaf as text."""
+    """Return the fraction of padding among the tokens, or the leaf as text."""
     if padding is None:
         return "none"
     if not has_values(padding):
@@ -196,7 +196,7 @@ def padding_in_words(padding: Any) -> str:
 
 
 def real_share(padding: Bool[AnyArray, "..."]) -> float:
-    """Return the share of True in a padding mask."""
+    """Return the fraction of True in a padding mask."""
     return np.count_nonzero(padding) / padding.size if padding.size else 1.0
 
 

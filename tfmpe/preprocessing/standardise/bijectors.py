@@ -23,7 +23,7 @@ class Bijector(NamedTuple):
     """Functions of one number; hashable, and equal if the functions are equal.
 
     The last function is the log of ``|d to_unbounded / d value|`` at a bounded
-    value; by default jax computes it.
+    value; by default JAX computes it.
     """
 
     to_unbounded: Callable[[Any], Any]
@@ -123,7 +123,7 @@ def _fault(bijector: Bijector) -> str:
     number = jax.ShapeDtypeStruct((), jnp.float32)
     for function in filter(None, bijector):
         try:
-            # jax makes weak references, which not all callables allow.
+            # JAX makes weak references, which not all callables allow.
             result = jax.eval_shape(lambda x, f=function: f(x), number)
         except Exception as error:
             text = textwrap.shorten(str(error), 200)

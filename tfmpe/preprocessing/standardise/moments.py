@@ -118,7 +118,7 @@ def _not_its_slope(bijector: Bijector, values: _Floats, dtype: np.dtype) -> str:
     at = int(wrong.argmax())
     return (
         "a bijector whose log derivative (the third function, at a bounded "
-        f"value) is {found[at]:.6g} at {some[at]:.6g}, but jax finds "
+        f"value) is {found[at]:.6g} at {some[at]:.6g}, but JAX finds "
         f"{wanted[at]:.6g}"
     )
 

@@ -130,7 +130,7 @@ class Standardizer:
         if isinstance(data, Tracer) or isinstance(padding, Tracer):
             raise TypeError(
                 "Standardizer.fit needs concrete values, but these tokens are "
-                "traced by a jax transformation. Call fit outside the "
+                "traced by a JAX transformation. Call fit outside the "
                 "transformed function, and pass the standardizer to it as an "
                 "argument."
             )

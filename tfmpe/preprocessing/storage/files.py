@@ -138,12 +138,12 @@ def read_rows(
 
 
 def check_jax_dtypes(path: Path, arrays: Mapping[str, StoredArray]) -> None:
-    """Raise a TypeError for dtypes that jax would narrow without warning."""
+    """Raise a TypeError for dtypes that JAX would narrow without warning."""
     for name, (dtype, *_) in arrays.items():
         narrowed = jax.dtypes.canonicalize_dtype(dtype)
         if narrowed != dtype:
             raise TypeError(
-                f"{path}: {name!r} has the dtype {dtype}, which jax would "
+                f"{path}: {name!r} has the dtype {dtype}, which JAX would "
                 f"narrow to {narrowed}. Load with numpy=True, or call "
                 "jax.config.update('jax_enable_x64', True) first."
             )
@@ -169,7 +169,7 @@ def _plain(name: str, leaf: Any) -> np.ndarray:
     if not is_storable(array.dtype):
         raise StorageError(
             f"These Tokens cannot be stored: {name!r} has the dtype "
-            f"{array.dtype}, which jax does not have. Build them with "
+            f"{array.dtype}, which JAX does not have. Build them with "
             "Tokens.from_pytree."
         )
     # safetensors writes noncontiguous arrays wrongly, without an error.

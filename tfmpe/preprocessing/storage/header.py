@@ -95,11 +95,11 @@ def _read_dtype(name: str, of: str) -> np.dtype:
     except (TypeError, SyntaxError):
         raise StorageError(
             f"the dtype of the array {of!r} is {brief(name)}, which this "
-            "version of jax does not have. Update jax."
+            "version of JAX does not have. Update JAX."
         ) from None
     if not is_storable(dtype):
         raise DamageError(
-            f"the dtype of the array {of!r} is {brief(name)}, which jax does "
+            f"the dtype of the array {of!r} is {brief(name)}, which JAX does "
             "not have"
         )
     return dtype
@@ -145,7 +145,7 @@ def check_arrays(
 
 
 def is_storable(dtype: np.dtype) -> bool:
-    """Return whether this or another version of jax has a dtype."""
+    """Return whether this or another version of JAX has a dtype."""
     return is_numeric(dtype) or hasattr(ml_dtypes, dtype.name)
 
 

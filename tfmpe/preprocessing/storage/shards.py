@@ -27,8 +27,8 @@ def open_dataset(
     folder : path
         The folder with the manifest and the shards.
     numpy : bool
-        Whether to read NumPy arrays instead of jax arrays, for data loaders
-        and for dtypes that jax would narrow.
+        Whether to read NumPy arrays instead of JAX arrays, for data loaders
+        and for dtypes that JAX would narrow.
     verify : bool
         Whether to compare each shard with its checksum when it is first
         needed, which reads the whole shard once.
@@ -43,7 +43,7 @@ def open_dataset(
     FileNotFoundError, StorageError
         If there is no manifest, or it is damaged or of a newer version.
     TypeError
-        If jax would narrow a dtype, and ``numpy`` is False.
+        If JAX would narrow a dtype, and ``numpy`` is False.
 
     Examples
     --------

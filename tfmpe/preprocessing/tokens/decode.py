@@ -33,7 +33,7 @@ TokenArray: TypeAlias = Shaped[AnyArray, "*sample tokens width"]
 def decode_values(
     flat: TokenArray, keys: Sequence[KeyLayout], sample_shape: tuple[int, ...]
 ) -> list[AnyArray]:
-    """Return every key's values, as NumPy views or as jax arrays."""
+    """Return every key's values, as NumPy views or as JAX arrays."""
     source = readable(flat)
     blocks = [
         source[index].reshape(shape)
@@ -122,7 +122,7 @@ def decode_pytree(
     Returns
     -------
     nested dict of arrays, each of shape (*sample_shape, *event, *batch)
-        Views for NumPy input, else jax arrays.
+        Views for NumPy input, else JAX arrays.
 
     Raises
     ------

@@ -74,7 +74,7 @@ def _rows(
         )
         raise error
     lead = lead or (1,) * sample_ndims
-    # Reshaping a jax array would cause a compilation for every shape.
+    # Reshaping a JAX array would cause a compilation for every shape.
     return readable(value).reshape((*lead, key.n_tokens, value.shape[-1]))
 
 

@@ -262,7 +262,7 @@ class TokenQueries:
         Returns
         -------
         nested dict of arrays, each of shape (*sample, *event, *batch)
-            Views for NumPy input, else jax arrays.
+            Views for NumPy input, else JAX arrays.
 
         Raises
         ------

@@ -171,13 +171,13 @@ class Tokens(TokenQueries):
         Returns
         -------
         Tokens
-            With the dtype that jax gives to a concatenation of the arrays.
+            With the dtype that JAX gives to a concatenation of the arrays.
 
         Raises
         ------
         ValueError
             If arrays do not match one another, values are masked or would
-            change when jax narrows 64 bits to 32, or a rule or an optional
+            change when JAX narrows 64 bits to 32, or a rule or an optional
             argument does not match the shapes or names of the data.
         IndependenceError
             If a rule is malformed.
@@ -543,7 +543,7 @@ class Tokens(TokenQueries):
         path : path
             The file.
         numpy : bool
-            Whether to return NumPy arrays instead of jax arrays.
+            Whether to return NumPy arrays instead of JAX arrays.
 
         Returns
         -------
@@ -557,7 +557,7 @@ class Tokens(TokenQueries):
             If there is no file, or it is not a token file, is damaged, or is
             of a newer version. No code from the file is ever run.
         TypeError
-            If jax would narrow a dtype, and ``numpy`` is False.
+            If JAX would narrow a dtype, and ``numpy`` is False.
         ImportError
             See :meth:`save`.
 

@@ -21,7 +21,7 @@ class FFLayer(nnx.Module):
     dim : int
         Width of input and output.
     dropout : float
-        Share of the values that is zeroed in training mode.
+        Fraction of the values that is zeroed in training mode.
     activation : callable
     rngs : nnx.Rngs, optional
         Streams ``params`` for the weights, and ``dropout``. By default all
