@@ -138,7 +138,7 @@ observations each. All packages use the same {N_SIMULATIONS:,} simulations,
 Errors are root mean squares relative to the exact posterior, without
 the part that the number of draws explains. Times include compilation. sbi and
 BayesFlow see the values as one vector and do not know which belong together;
-both have further networks that were not tried here. Measured by
+both have other networks that were not tried here. Measured by
 [`benchmarks/peers/run.py`](../../benchmarks/peers) on {results["machine"]}.
 """,
         ]

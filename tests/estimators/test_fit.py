@@ -392,7 +392,7 @@ def _once():
             ValueError,
             make_tokens(4),
             {"validation": 1.5},
-            "validation is 1.5, expected a share between 0 and 1, or Tokens.",
+            "validation is 1.5, expected a number between 0 and 1, or Tokens.",
         ),
         (
             ValueError,

@@ -420,7 +420,7 @@ def test_refusals():
         ),
         (
             lambda: predict(tokens, n_samples=20).interval(95),
-            "level is 95, expected a share between 0 and 1.",
+            "level is 95, expected a number between 0 and 1.",
         ),
     ]
     for call, message in cases:

@@ -77,10 +77,10 @@ class MixtureDensity(nnx.Module):
     Notes
     -----
     The components of a token share a location and a scale; the location is
-    linear in the given values, plus a correction. Relative to them, values have
-    mean 0 and sd 1 approximately, where components do not collapse into one.
-    Bounded values that are only given need no bijector, which would bend a
-    linear dependence.
+    linear in the given values, plus a correction. Values standardized by them
+    have mean 0 and sd 1 approximately, so that components do not collapse into
+    one. Bounded values that are only given need no bijector, which would make a
+    linear dependence nonlinear.
 
     Tokens of the target keys are independent given the other keys, as
     ``"local"`` rules declare; put dependent values into one token. The numbers

@@ -31,9 +31,9 @@ def sampled_width(
     if "L21" in fixes:
         return context_width
     PaddedValuesWarning.warn(
-        f"theta is drawn with {theta_width} values in a token, but y has "
-        f"{context_width}, as theta had in training: a network trained on "
-        "that width does not accept theta. Pass fix=['L21']."
+        f"theta is drawn with {theta_width} values in a token, but in training "
+        f"its tokens had as many values as those of y, {context_width}, so the "
+        "network does not accept it. Pass fix=['L21']."
     )
     return theta_width
 

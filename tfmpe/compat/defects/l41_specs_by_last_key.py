@@ -49,8 +49,8 @@ def specs_by_path(
         SpecsByLastKeyWarning.warn(
             f"of the bijectors, {missed} belong to no leaf and "
             f"{several} to more than one, because only the last key of a path "
-            "counts. Leaves without one get Identity. Correct the keys, or "
-            "pass fix=['L41'] and full paths."
+            "counts. Leaves without an entry get Identity. Correct the keys, "
+            "or pass fix=['L41'] and full paths."
         )
     chosen = {path: specs[key] for key, h in hits.items() for path in h}
     if "L41" in fixes:

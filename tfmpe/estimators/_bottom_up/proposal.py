@@ -25,9 +25,9 @@ class UnitProposal(NamedTuple):
     plates
         Plates of the full model.
     standardizer
-        Of the parameters; noise is added in its units, so that bounds hold.
+        Adds the noise in standardized units, so that bounds hold.
     spread
-        Standard deviation of the noise, in those of the draws.
+        Standard deviation of the noise, divided by that of the draws.
     """
 
     draws: Tokens
@@ -64,7 +64,7 @@ class UnitProposal(NamedTuple):
         draws: Num[Array, "draws tokens width"],
         rows: Int[Array, " n"],
     ) -> Num[Array, "n tokens width"]:
-        """Return some draws with noise, or without where it leaves bounds."""
+        """Return some draws with noise, except where it would leave bounds."""
         forward, inverse = (
             partial(each, like=self.draws)
             for each in (self.standardizer.forward, self.standardizer.inverse)

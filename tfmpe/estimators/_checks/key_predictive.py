@@ -23,6 +23,8 @@ def central_interval(
 ) -> Num[np.ndarray, " 2 *shape"]:
     """Return the lower and upper ends of the central interval of draws."""
     if not 0 < level < 1:
-        raise ValueError(f"level is {level}, expected a share between 0 and 1.")
+        raise ValueError(
+            f"level is {level}, expected a number between 0 and 1."
+        )
     tail = (1 - level) / 2
     return np.quantile(draws, (tail, 1 - tail), axis=0)

@@ -77,7 +77,7 @@ def check_for_tokens(options: FitOptions) -> None:
     share = options.validation
     if isinstance(share, float) and not 0 < share < 1:
         raise ValueError(
-            f"validation is {share}, expected a share between 0 and 1, or "
+            f"validation is {share}, expected a number between 0 and 1, or "
             "Tokens."
         )
 

@@ -70,7 +70,7 @@ def densities(material: Material, model: Model, n_sets: int) -> Densities:
 def _log_density(
     material: Material, rows: Tokens
 ) -> Float[np.ndarray, "each rows"]:
-    """Return log densities of all draws, dealt to the rows in turn."""
+    """Return log densities of all draws, assigned to the rows in turn."""
     shape = (-1, len(rows.data), *material.own_draws.shape[1:])
     values = on_device(material.own_draws.reshape(shape))
     assert material.log_prob is not None

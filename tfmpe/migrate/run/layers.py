@@ -108,7 +108,7 @@ def _outputs(module: Any, path: Path, given: tuple[Any, Any]) -> Outputs:
 
 @contextmanager
 def _as_before(state: State) -> Iterator[None]:
-    """Temporarily restore the state of the originals before a call."""
+    """Temporarily restore the state that the originals had before a call."""
     now = {pair: states.state_of(pair.original()) for pair in state}
     try:
         for pair, held in state.items():
