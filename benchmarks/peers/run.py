@@ -135,8 +135,8 @@ def page(results):
 The model is the hierarchical Gaussian of {N_SITES} sites with {N_OBS}
 observations each. All packages use the same {N_SIMULATIONS:,} simulations,
 {N_EPOCHS} epochs (sbi stops by itself) and {N_DATA_SETS} observed data sets.
-Errors are root mean squares relative to the exact posterior, without
-the part that the number of draws explains. Times include compilation. sbi and
+Errors are root mean squares relative to the exact posterior; the Monte
+Carlo error of the draws is subtracted. Times include compilation. sbi and
 BayesFlow see the values as one vector and do not know which belong together;
 both have other networks that were not tried here. Measured by
 [`benchmarks/peers/run.py`](../../benchmarks/peers) on {results["machine"]}.
