@@ -225,9 +225,11 @@ density. `radon` (919 houses in 85 counties) and `item_response` (30 students,
 `known-likelihood` has a quarter of the steps.
 
 Errors of corrected and refined runs are those of the learned likelihood, and of
-the weights where their efficiency is low (seen: 0.1 for slcp and 0.3 to 0.4 for
-two_moons, whose local posteriors have several modes; 0.55 or more for the
-others). Each row is one run; errors differ between seeds. Measured by
+the weights where their efficiency is low (seen: 0.1 for slcp; 0.3 to 0.45 for
+two_moons with 5 sites and 0.06 with 50, whose local posteriors have several
+modes; 0.34 for item_response; 0.55 or more for the others). Each row is one
+run; errors differ between seeds. Most runs at 5 sites had two or four rounds of
+corrections, later ones as many as `corrected` chooses. Measured by
 [`benchmarks/hierarchical/run.py`](../../benchmarks/hierarchical) on MACHINE;
 CPU seconds include compilation.
 
