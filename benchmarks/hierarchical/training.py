@@ -44,8 +44,7 @@ def known_likelihood(task, size, budget, key):
 
     def draw(x, key):
         found = estimator.corrected({"x": x}, key=key, model=model, **options)
-        print(f"efficiency {found.efficiency:.3f}", flush=True)
-        return _arrays(found.draws)
+        return _arrays(_shown(found).draws)
 
     return draw
 
@@ -112,12 +111,16 @@ def refined(task, size, budget, key):
 
 
 def _corrected_draws(found, task, size, x, key):
-    """Correct draws of a bottom-up training; print their efficiency."""
+    """Correct draws of a bottom-up training."""
     shared = found.likelihood.conditioning_keys != (task.local_name,)
     options = _correction(shared)
-    draws = found.corrected({"x": x}, task.log_prior, key=key, **options)
-    print(f"efficiency {draws.efficiency:.3f}", flush=True)
-    return draws
+    return _shown(found.corrected({"x": x}, task.log_prior, key=key, **options))
+
+
+def _shown(found):
+    """Print the efficiency of corrected draws; return them."""
+    print(f"efficiency {found.efficiency:.3f}", flush=True)
+    return found
 
 
 def _likelihood_steps(n):
@@ -215,8 +218,7 @@ def from_numpyro(case, budget, method, key):
             n_samples=N_DRAWS,
             global_keys=case.shared,
         )
-        print(f"efficiency {found.efficiency:.3f}", flush=True)
-        return _arrays(found.draws)
+        return _arrays(_shown(found).draws)
 
     return draw
 

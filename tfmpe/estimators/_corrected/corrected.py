@@ -1,31 +1,34 @@
 """Draws corrected by importance weights, with locals integrated by group."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, SupportsIndex
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import logsumexp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Float
 
 from tfmpe._base.callers import warn_at_caller
 from tfmpe._base.keys import key_words
-from tfmpe._base.programs import compiled
 from tfmpe._base.static import positive
 from tfmpe._base.trees import Tree
 from tfmpe.estimators._arguments import one_data_set
-from tfmpe.estimators._corrected.dependence import unaffected
 from tfmpe.estimators._corrected.places import Places, places
 from tfmpe.estimators._corrected.student_mixture import (
     StudentMixture,
+    effective_number,
     systematic,
+)
+from tfmpe.estimators._corrected.weights import (
+    flat_values,
+    repeated,
+    weighted,
 )
 from tfmpe.estimators._types import AnyTokens, PRNGKey
 from tfmpe.models import Model
 from tfmpe.models.model import NoDensityError
-from tfmpe.preprocessing import Standardizer, Tokens
+from tfmpe.preprocessing import Tokens
 from tfmpe.preprocessing.layout.layout import checked_names
 
 _OWN_DRAWS, _INNER = 50_000, (100, 2_000)
@@ -199,11 +202,11 @@ def corrected(
     n_shared = np.array([len(found.shared)])
     log_weights, counts = np.zeros(n, np.float32), np.zeros(0, np.float32)
     most = _MOST_ROUNDS if n_rounds is None else positive(n_rounds, "n_rounds")
-    effective, best, n_idle = 0.0, np.zeros(2), 0
+    efficiency, best, n_idle = np.zeros(2), np.zeros(2), 0
     for round_key in jax.random.split(key, most):
         weights = _tempered(_truncated(log_weights), globals_.shape[-1])
         globals_, own, log_weights, counts = jax.device_get(
-            _weighted(
+            weighted(
                 tokens,
                 standardizer,
                 StudentMixture.fit(globals_, weights, n_shared, n),
@@ -217,28 +220,29 @@ def corrected(
             )
         )
         log_weights = _possible(log_weights)
-        effective = _effective(_truncated(log_weights))
-        efficiency = np.array([effective / n, counts.min(initial=m) / m])
+        weights = np.exp(_truncated(log_weights) - log_weights.max())
+        efficiency = np.array(
+            [effective_number(weights) / n, counts.min(initial=m) / m]
+        )
         n_idle = 0 if (efficiency > _GROWTH * best).any() else n_idle + 1
         best = np.maximum(best, efficiency)
         if n_rounds is None and n_idle == _IDLE:
             break
-    _warn_if_few(effective, n, counts, m, found)
+    _warn_if_few(efficiency[0] * n, n, counts, m, found)
     log_evidence = float(logsumexp(log_weights)) - float(np.log(n))
     log_weights = _truncated(log_weights)
     log_weights = log_weights - np.float32(logsumexp(log_weights))
     weights = np.exp(log_weights)
     random = np.random.default_rng(key_words(key))
     rows = random.permutation(systematic(weights, n, random.uniform()))
-    flat = _flat(globals_[rows, 0], own[rows], found, view.data[0].size)
+    flat = flat_values(globals_[rows, 0], own[rows], found, view.data[0].size)
     standard = flat.reshape((n, *view.data.shape))
     drawn = standardizer.inverse(standard, like=view)[:, 0]
     return CorrectedDraws(
-        _rows(view.to_tokens(), n).with_data(drawn),
+        repeated(view.to_tokens(), n).with_data(drawn),
         log_weights,
         log_evidence,
-        effective / n,
-        float(counts.min(initial=m)) / m,
+        *efficiency.tolist(),
     )
 
 
@@ -275,158 +279,6 @@ def _warn_if_few(
         )
 
 
-@compiled()
-def _weighted(
-    tokens: Tokens,
-    standardizer: Standardizer,
-    global_proposal: StudentMixture,
-    own_proposal: StudentMixture,
-    key: PRNGKey,
-    *,
-    model: Model,
-    target: tuple[str, ...],
-    shared: tuple[str, ...],
-    n: int,
-    m: int,
-) -> tuple[
-    Float[Array, "n 1 shared"],
-    Float[Array, "n groups own"],
-    Float[Array, " n"],
-    Float[Array, " groups"],
-]:
-    """Return proposals of global values, local draws, log weights, counts.
-
-    The counts are the effective numbers of the local proposals of each group,
-    given all global values together.
-    """
-    found = places(tokens.layout, target, shared)
-    view = tokens.select_tokens(target)
-    size, n_groups = view.data[0].size, len(found.own)
-    global_key, own_key, choice_key = jax.random.split(key, 3)
-    globals_ = global_proposal.draw(global_key, n)
-    own = own_proposal.draw(own_key, m)
-    used = found.own >= 0
-
-    def in_own_units(
-        standard: Float[Array, "n size"],
-    ) -> tuple[Float[Array, "n size"], Float[Array, "n size"]]:
-        """Return values, and the log derivatives of this elementwise map."""
-        shape = (len(standard), *view.data.shape[1:])
-
-        def values_of(standard: Array) -> Array:
-            rows = _rows(view.to_tokens(), len(standard))
-            values = standardizer.inverse(standard.reshape(shape), like=rows)
-            return values.reshape(standard.shape)
-
-        ones = jnp.ones_like(standard)
-        values, slopes = jax.jvp(values_of, (standard,), (ones,))
-        return values, jnp.log(jnp.abs(slopes))
-
-    nothing = jnp.zeros((1, found.shared.size), jnp.float32)
-    own_values, slopes = in_own_units(
-        _flat(jnp.repeat(nothing, m, 0), own, found, size)
-    )
-    own_slopes = jnp.where(used[None], slopes[:, np.maximum(found.own, 0)], 0)
-    own_density = own_proposal.log_prob(own) - own_slopes.sum(-1)
-    global_values, slopes = in_own_units(
-        _flat(globals_[:, 0], jnp.repeat(own[:1], n, 0), found, size)
-    )
-    density = global_proposal.log_prob(globals_)[:, 0]
-    density = density - slopes[:, found.shared].sum(-1)
-
-    def with_values(values: Float[Array, "rows size"]) -> Tokens:
-        rows = _rows(tokens, len(values)).select_tokens(target)
-        return rows.with_data(values.reshape((-1, *view.data.shape[1:])))
-
-    full = with_values(own_values)
-    global_trees = with_values(global_values).select_tokens(shared).decode()
-
-    def factors_for(one: Tree) -> dict[str, Array]:
-        changed = jax.tree.map(
-            lambda leaf: jnp.broadcast_to(leaf, (m, *leaf.shape)), one
-        )
-        return model.log_factors(full, changed)
-
-    # Computed once, such as the likelihood given local values only.
-    names = unaffected(factors_for, jax.tree.map(lambda v: v[0], global_trees))
-    fixed = {
-        name: factor
-        for name, factor in model.log_factors(full).items()
-        if name in names
-    }
-
-    def weight(
-        sums_so_far: tuple[Float[Array, ""], Float[Array, "m groups"]],
-        given: tuple[Tree, Float[Array, ""], PRNGKey],
-    ) -> tuple[Any, tuple[Float[Array, "groups own"], Float[Array, ""]]]:
-        one, density, key = given
-        factors = {**factors_for(one), **fixed}
-        sums = _sums(factors, full, found.group_of_token, n_groups + 1)
-        # NaN where a bijector overflows, far from all draws.
-        inner = _or_nothing(sums[:n_groups].T - own_density)
-        shares = jax.nn.softmax(inner, 0)
-        chances = jnp.cumsum(shares, 0)
-        picks = jax.random.uniform(key, (1, n_groups))
-        chosen = jnp.minimum((chances < picks).sum(0), m - 1)
-        average = logsumexp(inner, axis=0) - np.float32(np.log(m))
-        log_weight = _or_nothing(sums[-1, 0] + average.sum() - density)
-        most, total = sums_so_far
-        possible = jnp.isfinite(log_weight)
-        new = jnp.where(possible, jnp.maximum(most, log_weight), most)
-        added = jnp.where(possible, jnp.exp(log_weight - new) * shares, 0)
-        total = total * jnp.exp(most - new) + added
-        return (new, total), (own[chosen, np.arange(n_groups)], log_weight)
-
-    lowest = jnp.finfo(density.dtype).min
-    (_, total), (local, log_weights) = jax.lax.scan(
-        weight,
-        (lowest, jnp.zeros((m, n_groups), density.dtype)),
-        (global_trees, density, jax.random.split(choice_key, n)),
-    )
-    counts = total.sum(0) ** 2 / (total**2).sum(0)
-    return globals_, local, log_weights, counts
-
-
-def _or_nothing(log: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """Return log densities, -inf instead of NaN."""
-    return jnp.where(jnp.isnan(log), -jnp.inf, log)
-
-
-def _sums(
-    factors: Mapping[str, Array],
-    tokens: Tokens,
-    groups: Int[np.ndarray, " tokens"],
-    n: int,
-) -> Float[Array, "groups rows"]:
-    """Return the sums of the log factors of the tokens of every group."""
-    total = jnp.zeros((n, len(tokens.data)), jnp.float32)
-    for name, factor in factors.items():
-        if not name:
-            raise NoDensityError(
-                "The density of the model has no factors for single tokens. "
-                "Return a dictionary from log_density_fn."
-            )
-        own = groups[tokens.layout[name].block]
-        by_token = factor.reshape((len(factor), -1)).T
-        total = total + jax.ops.segment_sum(by_token, own, n)
-    return total
-
-
-def _rows(tokens: Tokens, n: int) -> Tokens:
-    """Return a single row of Tokens ``n`` times."""
-    return jax.tree.map(
-        lambda leaf: jnp.broadcast_to(leaf, (n, *leaf.shape[1:])), tokens
-    )
-
-
-def _flat(globals_: Any, own: Any, found: Places, size: int) -> Array:
-    """Return flattened target tokens from global and local values."""
-    used = found.own >= 0
-    flat = jnp.zeros((len(globals_), size), jnp.float32)
-    flat = flat.at[:, found.shared].set(globals_)
-    return flat.at[:, found.own[used]].set(own[:, used])
-
-
 def _possible(log_weights: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
     """Replace log weights that are not finite by -inf; raise if all are."""
     possible = np.isfinite(log_weights)
@@ -437,13 +289,6 @@ def _possible(log_weights: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
             "posterior."
         )
     return np.where(possible, log_weights, -np.inf)
-
-
-def _effective(log_weights: Float[np.ndarray, " n"]) -> float:
-    """Return the effective number of weighted draws (Kish)."""
-    return float(
-        np.exp(2 * logsumexp(log_weights) - logsumexp(2 * log_weights))
-    )
 
 
 def _truncated(log_weights: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
@@ -461,6 +306,6 @@ def _tempered(
     while True:
         weights = np.exp(log_weights)
         weights = weights / weights.sum()
-        if 1 / np.sum(weights**2) >= enough:
+        if effective_number(weights) >= enough:
             return weights
         log_weights = log_weights / 2

@@ -68,7 +68,7 @@ class StudentMixture(NamedTuple):
         wide = np.arange(n)[:, None] % _WIDE == 0
         # Where few draws count, kernels coincide. Their number does not depend
         # on the weights, so that rounds share a compiled program.
-        n_places = min(n, 1 / np.sum(weights**2))
+        n_places = min(n, effective_number(weights))
         narrow = n_places ** (-1 / (n_values + 4.0))
         apart = np.where(wide, 0, np.sqrt(1 - narrow**2))[:, :, None]
         widths = np.where(wide & (n > 1), _WIDTH, narrow)
@@ -151,6 +151,11 @@ class StudentMixture(NamedTuple):
             ),
         )
         return constant[None] + found.T
+
+
+def effective_number(weights: Float[np.ndarray, " n"]) -> float:
+    """Return the number of equal weights that vary as little (Kish, 1965)."""
+    return float(weights.sum() ** 2 / np.sum(weights**2))
 
 
 def systematic(
