@@ -86,6 +86,7 @@ def test_fit_on_a_model(trained, model):
     assert_same(estimator.standardizer, trained.standardizer)
 
 
+@pytest.mark.filterwarnings("ignore::tfmpe.estimators.SizeWarning")
 def test_draws_from_a_dictionary_equal_those_from_tokens(trained, model):
     obs = np.linspace(-1, 1, 5, dtype=np.float32).reshape(5, 1)
     tokens = model.condition({"obs": obs})
@@ -113,6 +114,7 @@ def test_several_data_sets_and_xarray(trained):
     np.testing.assert_array_equal(found.data, expected.data)
 
 
+@pytest.mark.filterwarnings("ignore::tfmpe.estimators.SizeWarning")
 def test_keys_are_optional_in_checks(trained, model):
     simulations = model.simulate(jax.random.key(1), 2)
     ranks = calibration_ranks(trained, simulations, key=KEY, n_samples=9)
@@ -217,6 +219,7 @@ def test_before_training(model):
     assert estimator.vector_field is None
 
 
+@pytest.mark.filterwarnings("ignore::tfmpe.estimators.SizeWarning")
 def test_a_file_restores_network_keys_and_layout(trained, model, tmp_path):
     path = tmp_path / "estimator.safetensors"
     trained.save(path)

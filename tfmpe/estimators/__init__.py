@@ -34,6 +34,7 @@ from ._hierarchical.estimator import (
 from ._hierarchical.estimator import HierarchicalHistory as HierarchicalHistory
 from ._hierarchical.whitened import WhiteningField as WhiteningField
 from ._training.errors import DiscreteValuesWarning as DiscreteValuesWarning
+from ._training.errors import SizeWarning as SizeWarning
 from ._training.errors import TrainingDivergedError as TrainingDivergedError
 from ._training.errors import UntrainedWarning as UntrainedWarning
 from ._training.history import TrainingHistory as TrainingHistory

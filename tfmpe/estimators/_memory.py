@@ -1,12 +1,13 @@
 """What an estimator remembers of its training: keys, layout, model."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from tfmpe._base.errors import raise_faults
 from tfmpe._base.trees import Tree, flatten_tree
 from tfmpe.estimators._conditionals import Conditional, read_conditional
+from tfmpe.estimators._sizes import Sizes, warn_other_sizes
 from tfmpe.estimators._types import AnyTokens
 from tfmpe.models import Model
 from tfmpe.preprocessing import TokenLayout, Tokens, TokenView
@@ -31,14 +32,16 @@ def check_has_values(tokens: AnyTokens | Tree, values: object) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Memory:
-    """Conditionals that were trained, one simulation, and the model.
+    """Conditionals that were trained, one simulation, model and sizes.
 
-    The template is None before training, the model if ``fit`` got none.
+    The template is None before training, the model if ``fit`` got none. There
+    are no sizes if those of a call do not matter.
     """
 
     conditionals: tuple[Conditional, ...] = ()
     template: Tokens | None = None
     model: Model | None = None
+    sizes: Sizes = field(default_factory=dict)
 
     @property
     def only(self) -> Conditional | None:
@@ -63,6 +66,7 @@ class Memory:
             keys = self.read_keys(tokens, target_keys, conditioning_keys)
             if self.template is not None:
                 _check_like_training(tokens.layout, self.template.layout)
+            warn_other_sizes(self.sizes, tokens, sum(keys, ()))
             return tokens, keys
         observed = [leaf.name for leaf in flatten_tree(tokens, "observed")]
         if target_keys is not None and conditioning_keys is None:
@@ -76,6 +80,7 @@ class Memory:
                 f"Expected observed values of {list(keys.conditioning)} for "
                 f"{keys}, got values of {observed}."
             )
+        warn_other_sizes(self.sizes, completed, sum(keys, ()))
         return completed, keys
 
     def read_keys(

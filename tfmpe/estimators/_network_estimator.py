@@ -260,6 +260,8 @@ class NetworkEstimator(BaseEstimator):
         -----
         UntrainedWarning
             If :meth:`fit` was never called, unless ``standardize`` is False.
+        SizeWarning
+            If keys have fewer or more tokens than any simulation in training.
         """
         if "direction" in options:
             raise ValueError(

@@ -1,5 +1,6 @@
 """Draws corrected by importance weights, with locals integrated by group."""
 
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, SupportsIndex
@@ -25,6 +26,7 @@ from tfmpe.estimators._corrected.weights import (
     repeated,
     weighted,
 )
+from tfmpe.estimators._training.errors import SizeWarning
 from tfmpe.estimators._types import AnyTokens, PRNGKey
 from tfmpe.models import Model
 from tfmpe.models.model import NoDensityError
@@ -194,7 +196,10 @@ def corrected(
     view = tokens.select_tokens(target)
     standardizer = estimator.standardizer
     draw_key, key = jax.random.split(key)
-    draws = estimator.sample(tokens, key=draw_key, n_samples=n)
+    with warnings.catch_warnings():
+        # Draws that are wrong for this reason are corrected as well.
+        warnings.simplefilter("ignore", SizeWarning)
+        draws = estimator.sample(tokens, key=draw_key, n_samples=n)
     values = standardizer.forward(draws.data, like=view)
     values = np.asarray(values, np.float32).reshape((n, -1))
     own = values[:, np.maximum(found.own, 0)]

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, SupportsIndex
@@ -206,7 +207,8 @@ class HierarchicalEstimator(BaseEstimator):
             whitened_loss,
         )
         self.local.standardizer = loop.standardizer
-        self._memory = start.memory
+        # The number of groups does not matter to either network.
+        self._memory = replace(start.memory, sizes={})
         keep = partial(setattr, self, "posterior")
         history = loop.train(reached, start.field, keep)
         others = self._local_keys(keys)
@@ -222,6 +224,7 @@ class HierarchicalEstimator(BaseEstimator):
             checkpoint=folders[1],
             **options,
         )
+        self.local._memory = replace(self.local._memory, sizes={})
         return HierarchicalHistory(history, of_locals)
 
     @moves_arrays

@@ -76,6 +76,7 @@ def save_estimator(
         "standardised_keys": keys,
         "conditionals": [list(map(list, c)) for c in memory.conditionals],
         "layout": None,
+        "sizes": memory.sizes,
         **settings,
     }
     if (template := memory.template) is not None:
@@ -116,6 +117,7 @@ def load_estimator(
         "discrete": [],
         "conditionals": [],
         "layout": None,
+        "sizes": {},
     } | description
     if vector_field is None:
         if settings["network"] is None:
@@ -148,9 +150,13 @@ def _read_memory(
     )
     if settings["layout"] is None:
         return Memory(conditionals)
+    sizes = {
+        name: (low, high) for name, (low, high) in settings["sizes"].items()
+    }
     layout = layout_from_json(settings["layout"])
     zeros = np.zeros((layout.n_tokens, layout.width), settings["dtype"])
-    return Memory(conditionals, Tokens(zeros, layout, arrays.get(_INPUTS)))
+    template = Tokens(zeros, layout, arrays.get(_INPUTS))
+    return Memory(conditionals, template, None, sizes)
 
 
 def _check_model(model: Model, conditionals: tuple[Conditional, ...]) -> None:

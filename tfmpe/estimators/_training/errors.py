@@ -11,3 +11,7 @@ class UntrainedWarning(UserWarning):
 
 class DiscreteValuesWarning(UserWarning):
     """A continuous density is trained for integer values."""
+
+
+class SizeWarning(UserWarning):
+    """An estimator is used for numbers of tokens that no simulation had."""
