@@ -405,7 +405,8 @@ def _once():
             TypeError,
             make_tokens(4),
             {"target_keys": None, "conditioning_keys": None},
-            "fit needs target_keys or conditionals.",
+            "fit needs target_keys, the keys to infer, some of ['mu', 'site', "
+            "'obs'].",
         ),
         (
             TypeError,

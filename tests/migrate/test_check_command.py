@@ -90,6 +90,26 @@ def test_a_damaged_file_ends_in_3(run, files):
     assert "not a whole safetensors file" in result.words
 
 
+def test_a_folder_is_that_of_a_hierarchical_estimator(run, files):
+    Path("groups").mkdir()
+    result = run("check", "groups", *files[1:], "a_model:model")
+    assert result.exit_code == 3
+    assert "global.safetensors" in result.words
+
+
+def test_inputs_and_groups_are_read_from_the_file(files):
+    from tfmpe.cli.check import _arrays
+
+    names = ("a/b", "functional_inputs/a/b", "groups/obs/site")
+    np.savez("observed.npz", **{name: np.ones(3) for name in names})
+    found = jax.tree.map(np.shape, _arrays(Path("observed.npz")))
+    assert found == {
+        "a/b": (3,),
+        "functional_inputs": {"a": {"b": (3,)}},
+        "groups": {"obs": {"site": (3,)}},
+    }
+
+
 @pytest.mark.parametrize("content", [b"", b"no arrays", b"PK\x03\x04", None])
 def test_observations_of_another_format_end_in_3(run, files, content):
     if content is None:

@@ -14,12 +14,14 @@ from .common import file_option, json_option, require, write_file
 if TYPE_CHECKING:
     from tfmpe import Model
 
-_INPUT = click.Path(exists=True, dir_okay=False, path_type=Path)
+_BESIDE = ("functional_inputs", "groups")
 
 
 @click.command()
-@click.argument("estimator", type=_INPUT)
-@click.argument("observed", type=_INPUT)
+@click.argument("estimator", type=click.Path(exists=True, path_type=Path))
+@click.argument(
+    "observed", type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
 @click.option(
     "--model",
     "model_name",
@@ -53,9 +55,11 @@ def check(
 ) -> None:
     """Check a stored estimator at an observation; print one verdict.
 
-    ESTIMATOR is a file that FlowMatchingEstimator.save wrote, with a
-    Transformer as its network. OBSERVED is an .npz file with one array for each
-    observed key, as numpy.savez writes it. Needs the extras flow and data.
+    ESTIMATOR is a file that FlowMatchingEstimator.save wrote, or the folder of
+    a HierarchicalEstimator, with networks of tfmpe.nn. OBSERVED is an .npz file
+    with one array for each observed key, as numpy.savez writes it. Arrays named
+    functional_inputs/KEY and groups/KEY/GROUP are the inputs and groups of the
+    observation. Needs the extras flow and data.
 
     \b
     Exit code:
@@ -73,18 +77,23 @@ def check(
         require("matplotlib", extras="plot")
     import jax
 
-    from tfmpe.estimators import FlowMatchingEstimator
+    from tfmpe.estimators import FlowMatchingEstimator, HierarchicalEstimator
 
+    kind = (
+        HierarchicalEstimator if estimator.is_dir() else FlowMatchingEstimator
+    )
     model = _model(model_name)
     try:
         values = _arrays(observed)
-        verdict = FlowMatchingEstimator.load(estimator, model=model).check(
+        beside = {name: values.pop(name, None) for name in _BESIDE}
+        verdict = kind.load(estimator, model=model).check(
             values,
             key=jax.random.key(seed),
             n_simulations=simulations,
             progress=progress,
+            **beside,
         )
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, OSError) as error:
         click.echo(f"Error: {error}", err=True)
         context.exit(3)
     click.echo(verdict.summary())
@@ -101,7 +110,10 @@ def check(
 
 
 def _arrays(path: Path) -> dict[str, Any]:
-    """Return the arrays of an .npz file."""
+    """Return the arrays of an .npz file, nested by parts of their names.
+
+    Only names that begin with ``functional_inputs/`` or ``groups/`` are split.
+    """
     import numpy as np
 
     with path.open("rb") as file:
@@ -114,7 +126,15 @@ def _arrays(path: Path) -> dict[str, Any]:
                 f"{path} is not an .npz file. Write it with numpy.savez, with "
                 "one array for each observed key."
             )
-        return dict(found)
+        tree: dict[str, Any] = {}
+        for name, array in found.items():
+            inner, path = tree, [name]
+            if name.startswith(tuple(f"{first}/" for first in _BESIDE)):
+                path = name.split("/")
+            for part in path[:-1]:
+                inner = inner.setdefault(part, {})
+            inner[path[-1]] = array
+        return tree
 
 
 def _model(name: str) -> "Model":

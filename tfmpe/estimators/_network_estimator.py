@@ -195,7 +195,7 @@ class NetworkEstimator(BaseEstimator):
         loop, reached, start = prepare(
             partial(self._start, model, key),
             data,
-            read_questions(target_keys, conditioning_keys, conditionals),
+            read_questions(data, target_keys, conditioning_keys, conditionals),
             key,
             options,
             self._sigma_min,

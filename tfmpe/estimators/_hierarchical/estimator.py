@@ -36,7 +36,12 @@ from tfmpe.estimators._storage.estimator_file import (
 from tfmpe.estimators._training.history import TrainingHistory
 from tfmpe.estimators._training.loss import SIGMA_MIN
 from tfmpe.estimators._training.options import read_options
-from tfmpe.estimators._training.prepare import Start, prepare, simulated
+from tfmpe.estimators._training.prepare import (
+    Start,
+    missing_target_keys,
+    prepare,
+    simulated,
+)
 from tfmpe.estimators._types import (
     AnyTokens,
     BijectorLike,
@@ -190,7 +195,7 @@ class HierarchicalEstimator(BaseEstimator):
             target_keys = target_keys or model.target_keys
             conditioning_keys = conditioning_keys or model.conditioning_keys
         if target_keys is None:
-            raise TypeError("fit needs target_keys.")
+            raise missing_target_keys(data)
         keys = self._read_keys(data, target_keys, conditioning_keys)
         checkpoint = options.pop("checkpoint", None)
         folders = [

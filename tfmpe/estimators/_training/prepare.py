@@ -34,7 +34,15 @@ Question = tuple[Iterable[str], Iterable[str] | None]
 """Target and conditioning keys of a conditional, not yet checked."""
 
 
+def missing_target_keys(data: Simulations | Model) -> TypeError:
+    """Return the error for ``fit`` without keys to infer."""
+    layout = getattr(data, "layout", None)
+    names = f", some of {list(layout.names)}" if layout else ""
+    return TypeError(f"fit needs target_keys, the keys to infer{names}.")
+
+
 def read_questions(
+    data: Simulations | Model,
     target_keys: Iterable[str] | None,
     conditioning_keys: Iterable[str] | None,
     several: Iterable[Question] | None,
@@ -42,7 +50,7 @@ def read_questions(
     """Return the conditionals of a call, whichever arguments define them."""
     if several is None:
         if target_keys is None:
-            raise TypeError("fit needs target_keys or conditionals.")
+            raise missing_target_keys(data)
         return ((target_keys, conditioning_keys),)
     if target_keys is not None or conditioning_keys is not None:
         raise TypeError(

@@ -275,11 +275,16 @@ def packed(keys: Iterable[KeyLayout]) -> Iterable[KeyLayout]:
 
 
 def checked_names(names: Iterable[str]) -> tuple[str, ...]:
-    """Return names as a tuple; refuse a bare string and duplicates."""
+    """Return names as a tuple; refuse bare strings and duplicates."""
     if isinstance(names, str):
         raise TypeError(
             f"Expected a list of keys, got the string {names!r}. "
             f"Write [{names!r}]."
+        )
+    if not isinstance(names, Iterable):
+        raise TypeError(
+            f"Expected a list of keys, got {names!r} of type "
+            f"{type(names).__name__}. Pass other arguments by name."
         )
     names = tuple(names)
     twice = sorted({str(name) for name in names if names.count(name) > 1})
