@@ -128,12 +128,12 @@ def _arrays(path: Path) -> dict[str, Any]:
             )
         tree: dict[str, Any] = {}
         for name, array in found.items():
-            inner, path = tree, [name]
-            if name.startswith(tuple(f"{first}/" for first in _BESIDE)):
-                path = name.split("/")
-            for part in path[:-1]:
+            nested = name.startswith(tuple(f"{each}/" for each in _BESIDE))
+            *parts, last = name.split("/") if nested else [name]
+            inner = tree
+            for part in parts:
                 inner = inner.setdefault(part, {})
-            inner[path[-1]] = array
+            inner[last] = array
         return tree
 
 

@@ -21,7 +21,9 @@ def sizes_of(tokens: AnyTokens) -> Sizes:
     """
     padding = tokens.padding
     if padding is None or isinstance(padding, Tracer) or not padding.size:
-        return {key.name: (key.n_tokens,) * 2 for key in tokens.layout.keys}
+        return {
+            key.name: (key.n_tokens, key.n_tokens) for key in tokens.layout.keys
+        }
     real = np.asarray(padding)
     counts = {
         key.name: real[..., key.block].sum(-1) for key in tokens.layout.keys

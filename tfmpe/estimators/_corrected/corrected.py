@@ -1,4 +1,4 @@
-"""Draws corrected by importance weights, with locals integrated by group."""
+"""Draws corrected by importance weights and Markov chain steps."""
 
 import warnings
 from collections.abc import Iterable
@@ -11,21 +11,17 @@ from jax.scipy.special import logsumexp
 from jaxtyping import Float
 
 from tfmpe._base.callers import warn_at_caller
-from tfmpe._base.keys import key_words
 from tfmpe._base.static import positive
 from tfmpe._base.trees import Tree
 from tfmpe.estimators._arguments import one_data_set
 from tfmpe.estimators._corrected.places import Places, places
-from tfmpe.estimators._corrected.student_mixture import (
-    StudentMixture,
-    effective_number,
-    systematic,
+from tfmpe.estimators._corrected.rounds import (
+    ENOUGH,
+    Adapted,
+    adapted,
+    truncated,
 )
-from tfmpe.estimators._corrected.weights import (
-    flat_values,
-    repeated,
-    weighted,
-)
+from tfmpe.estimators._corrected.weights import repeated
 from tfmpe.estimators._training.errors import SizeWarning
 from tfmpe.estimators._types import AnyTokens, PRNGKey
 from tfmpe.models import Model
@@ -35,13 +31,6 @@ from tfmpe.preprocessing.layout.layout import checked_names
 
 _OWN_DRAWS, _INNER = 50_000, (100, 2_000)
 """Number of local draws of all groups, and its bounds for each of them."""
-
-_ENOUGH = 20
-"""Effective number of draws that moments need, per value."""
-
-_MOST_ROUNDS, _IDLE, _GROWTH = 10, 2, 1.2
-"""Largest number of rounds by default; they end after ``_IDLE`` rounds that do
-not raise an efficiency by this factor."""
 
 _FEW = 100
 """Effective number of draws below which there is a warning."""
@@ -143,19 +132,26 @@ def corrected(
 
     Notes
     -----
-    Proposals are mixtures of Student t distributions at some of the earlier
-    draws, in standardized, unbounded units: one mixture for all global values,
-    and one for the local values of every group. With global values ``g``, the
-    weight is ``p(g)`` times, for every group, the average of
-    ``p(l, y | g) / q(l)`` over proposals ``l`` of its local values, divided by
-    ``q(g)``. All ``g`` share these proposals, so that their errors
-    mostly cancel, and the variance of weights does not grow with the number of
-    groups. No weight counts for more than ``sqrt(n_samples)`` times the mean
-    weight, which matters where proposals miss a part of the posterior.
+    Each round moves all draws by steps of a Markov chain with the posterior as
+    its target, fits proposals to them, and weights and resamples the proposals.
+    Rounds are combined after the last one that raised an efficiency; the chain
+    moves the result once more, so that draws from few proposals differ.
+
+    Proposals are mixtures of Student t distributions at some of the draws,
+    in standardized, unbounded units: one mixture for all global values, and one
+    for the local values of every group. With global values ``g``, the weight is
+    ``p(g)`` times, for every group, the average of ``p(l, y | g) / q(l)`` over
+    proposals ``l`` of its local values, divided by ``q(g)``. All ``g`` share
+    these proposals, so that their errors mostly cancel, and the variance of
+    weights does not grow with the number of groups. No weight counts for more
+    than ``sqrt(n_samples)`` times the mean weight, which matters where
+    proposals miss a part of the posterior.
+
     Asymptotically exact as ``n_samples`` and ``n_inner`` grow; a low efficiency
     shows that the proposals do not cover the posterior. Not for use inside
     ``jit``. Sources: Tran et al., 2021 (weights with integrated local values);
-    Cappé et al., 2008 (adapted proposals); Ionides, 2008 (truncated weights).
+    Cappé et al., 2008 (adapted proposals); Ionides, 2008 (truncated weights);
+    ter Braak, 2006 (chain).
     """
     target = estimator.target_keys
     model = model or estimator.model
@@ -195,122 +191,63 @@ def corrected(
     m = positive(n_inner, "n_inner")
     view = tokens.select_tokens(target)
     standardizer = estimator.standardizer
-    draw_key, key = jax.random.split(key)
+    first_key, key = jax.random.split(key)
     with warnings.catch_warnings():
         # Draws that are wrong for this reason are corrected as well.
         warnings.simplefilter("ignore", SizeWarning)
-        draws = estimator.sample(tokens, key=draw_key, n_samples=n)
+        draws = estimator.sample(tokens, key=first_key, n_samples=n)
     values = standardizer.forward(draws.data, like=view)
-    values = np.asarray(values, np.float32).reshape((n, -1))
-    own = values[:, np.maximum(found.own, 0)]
-    globals_ = values[:, None, found.shared]
-    n_shared = np.array([len(found.shared)])
-    log_weights, counts = np.zeros(n, np.float32), np.zeros(0, np.float32)
-    most = _MOST_ROUNDS if n_rounds is None else positive(n_rounds, "n_rounds")
-    efficiency, best, n_idle = np.zeros(2), np.zeros(2), 0
-    for round_key in jax.random.split(key, most):
-        weights = _tempered(_truncated(log_weights), globals_.shape[-1])
-        globals_, own, log_weights, counts = jax.device_get(
-            weighted(
-                tokens,
-                standardizer,
-                StudentMixture.fit(globals_, weights, n_shared, n),
-                StudentMixture.fit(own, weights, found.n_own, m),
-                round_key,
-                model=model,
-                target=target,
-                shared=shared,
-                n=n,
-                m=m,
-            )
-        )
-        log_weights = _possible(log_weights)
-        weights = np.exp(_truncated(log_weights) - log_weights.max())
-        efficiency = np.array(
-            [effective_number(weights) / n, counts.min(initial=m) / m]
-        )
-        n_idle = 0 if (efficiency > _GROWTH * best).any() else n_idle + 1
-        best = np.maximum(best, efficiency)
-        if n_rounds is None and n_idle == _IDLE:
-            break
-    _warn_if_few(efficiency[0] * n, n, counts, m, found)
-    log_evidence = float(logsumexp(log_weights)) - float(np.log(n))
-    log_weights = _truncated(log_weights)
-    log_weights = log_weights - np.float32(logsumexp(log_weights))
-    weights = np.exp(log_weights)
-    random = np.random.default_rng(key_words(key))
-    rows = random.permutation(systematic(weights, n, random.uniform()))
-    flat = flat_values(globals_[rows, 0], own[rows], found, view.data[0].size)
-    standard = flat.reshape((n, *view.data.shape))
-    drawn = standardizer.inverse(standard, like=view)[:, 0]
+    values = np.asarray(values, np.float32)
+    state = adapted(
+        tokens,
+        standardizer,
+        values.reshape((n, -1)),
+        key,
+        model=model,
+        target=target,
+        shared=shared,
+        m=m,
+        n_rounds=n_rounds,
+    )
+    if state.effective < min(_FEW, n / 4):
+        _warn_of_few(state, n, m, found)
+    standard = state.values.reshape((n, *view.data.shape))
+    log_weights = truncated(state.log_weights)
     return CorrectedDraws(
-        repeated(view.to_tokens(), n).with_data(drawn),
-        log_weights,
-        log_evidence,
-        *efficiency.tolist(),
+        repeated(view.to_tokens(), n).with_data(
+            standardizer.inverse(standard, like=view)[:, 0]
+        ),
+        log_weights - np.float32(logsumexp(log_weights)),
+        float(logsumexp(state.log_weights)) - float(np.log(n)),
+        state.n_globals / n,
+        float(state.counts.min(initial=m)) / m,
     )
 
 
-def _warn_if_few(
-    effective: float,
-    n: int,
-    counts: Float[np.ndarray, " groups"],
-    m: int,
-    found: Places,
-) -> None:
-    """Warn if few draws, or few local proposals of a group, count."""
-    few = counts < min(_ENOUGH, m / 2)
+def _warn_of_few(state: Adapted, n: int, m: int, found: Places) -> None:
+    """Warn that few local proposals of a group, or few draws, count."""
+    counts = state.counts
+    few = counts < min(ENOUGH, m / 2)
     if few.any():
         worst = np.flatnonzero(few)[counts[few].argmin()]
         warn_at_caller(
             LowEfficiencyWarning(
                 f"In {few.sum()} of {len(few)} groups, few local proposals "
                 f"count: {counts[worst]:.1f} of {m} in a group of "
-                f"{found.n_own[worst]} values. The draws are not those of the "
-                "posterior, and log_evidence is unreliable. Train the "
+                f"{found.n_own[worst]} values. The draws may not be those of "
+                "the posterior, and log_evidence is unreliable. Train the "
                 "estimator further; pass a larger n_inner=; or, if rules do "
                 "not separate groups that are independent given the global "
                 "keys, correct the rules or name further global_keys=."
             )
         )
-    elif effective < min(_FEW, n / 4):
+    else:
+        number = state.effective or state.n_globals
         warn_at_caller(
             LowEfficiencyWarning(
-                f"{n:,} weighted draws count as {effective:.0f} independent "
+                f"{n:,} weighted draws count as {number:.0f} independent "
                 "ones, so their means and widths are uncertain. Pass a larger "
                 "n_samples=, n_inner= or n_rounds=, or train the estimator "
                 "further."
             )
         )
-
-
-def _possible(log_weights: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-    """Replace log weights that are not finite by -inf; raise if all are."""
-    possible = np.isfinite(log_weights)
-    if not possible.any():
-        raise ValueError(
-            "No proposal has a density above 0 and below infinity. Check "
-            "log_density_fn, and whether the estimator's draws are near the "
-            "posterior."
-        )
-    return np.where(possible, log_weights, -np.inf)
-
-
-def _truncated(log_weights: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-    """Truncate weights at their sum divided by ``sqrt(n)``; return the logs."""
-    most = logsumexp(log_weights) - np.log(len(log_weights)) / 2
-    return np.minimum(log_weights, np.float32(most))
-
-
-def _tempered(
-    log_weights: Float[np.ndarray, " n"], n_values: int
-) -> Float[np.ndarray, " n"]:
-    """Return weights, tempered until the effective sample size suffices."""
-    log_weights = log_weights - log_weights.max()
-    enough = min(_ENOUGH * n_values, np.isfinite(log_weights).sum() / 2)
-    while True:
-        weights = np.exp(log_weights)
-        weights = weights / weights.sum()
-        if effective_number(weights) >= enough:
-            return weights
-        log_weights = log_weights / 2

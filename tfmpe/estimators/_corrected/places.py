@@ -2,9 +2,11 @@
 
 from typing import NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Array, Float, Int
 
+from tfmpe.estimators._types import AnyArray
 from tfmpe.preprocessing import TokenLayout
 from tfmpe.preprocessing.masks.padding import filled_columns
 from tfmpe.preprocessing.masks.token_groups import token_groups
@@ -25,6 +27,29 @@ class Places(NamedTuple):
     def n_own(self) -> Int[np.ndarray, " groups"]:
         """Number of local values of every group."""
         return (self.own >= 0).sum(1)
+
+    @property
+    def n_shared(self) -> Int[np.ndarray, " one"]:
+        """Number of global values."""
+        return np.array([len(self.shared)])
+
+    def split(
+        self, flat: Float[AnyArray, "n size"]
+    ) -> tuple[Float[AnyArray, "n 1 shared"], Float[AnyArray, "n groups own"]]:
+        """Return the global and local values of flattened target tokens."""
+        return flat[:, None, self.shared], flat[:, np.maximum(self.own, 0)]
+
+    def joined(
+        self,
+        globals_: Float[AnyArray, "n shared"],
+        own: Float[AnyArray, "n groups own"],
+        size: int,
+    ) -> Float[Array, "n size"]:
+        """Return flattened target tokens from global and local values."""
+        used = self.own >= 0
+        flat = jnp.zeros((len(globals_), size), jnp.float32)
+        flat = flat.at[:, self.shared].set(globals_)
+        return flat.at[:, self.own[used]].set(own[:, used])
 
 
 def places(

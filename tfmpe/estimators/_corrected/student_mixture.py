@@ -43,21 +43,20 @@ class StudentMixture(NamedTuple):
     def fit(
         cls,
         draws: Float[AnyArray, "n groups d"],
-        weights: Float[AnyArray, " n"],
         n_values: Int[np.ndarray, " groups"],
         n_proposals: int,
     ) -> "StudentMixture":
-        """Return mixtures with the places and moments of weighted draws.
+        """Return mixtures with the places and moments of draws.
 
         Kernels are at some of the draws, moved towards the mean so that they
         have the covariance of the draws together (West, 1993); a tenth of them
         is wide, around the mean. For few proposals there is a single kernel.
         """
-        draws, weights = np.asarray(draws), np.asarray(weights)
-        _, n_groups, d = draws.shape
-        mean = np.einsum("n,ngd->gd", weights, draws)
+        draws = np.asarray(draws)
+        n_draws, n_groups, d = draws.shape
+        mean = draws.mean(0)
         centered = draws - mean
-        scale = np.einsum("n,ngd,nge->gde", weights, centered, centered)
+        scale = np.einsum("ngd,nge->gde", centered, centered) / n_draws
         used = np.arange(d) < n_values[:, None]
         both = used[:, :, None] & used[:, None, :]
         # A floor for values that all draws share.
@@ -66,13 +65,10 @@ class StudentMixture(NamedTuple):
         most = min(_PAIRS // (n_groups * n_proposals), _KERNELS)
         n = max(1, min(most, (n_proposals // _PROPOSALS) ** 2))
         wide = np.arange(n)[:, None] % _WIDE == 0
-        # Where few draws count, kernels coincide. Their number does not depend
-        # on the weights, so that rounds share a compiled program.
-        n_places = min(n, effective_number(weights))
-        narrow = n_places ** (-1 / (n_values + 4.0))
+        narrow = n ** (-1 / (n_values + 4.0))
         apart = np.where(wide, 0, np.sqrt(1 - narrow**2))[:, :, None]
         widths = np.where(wide & (n > 1), _WIDTH, narrow)
-        centers = mean + apart * centered[systematic(weights, n)]
+        centers = mean + apart * centered[np.arange(n) * n_draws // n]
         root = np.linalg.cholesky(scale)
         return cls(
             centers.astype(np.float32),

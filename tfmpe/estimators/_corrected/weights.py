@@ -12,12 +12,12 @@ from jaxtyping import Array, Float, Int
 from tfmpe._base.programs import compiled
 from tfmpe._base.trees import Tree
 from tfmpe.estimators._corrected.dependence import unaffected
-from tfmpe.estimators._corrected.places import Places, places
+from tfmpe.estimators._corrected.places import places
 from tfmpe.estimators._corrected.student_mixture import StudentMixture
 from tfmpe.estimators._types import PRNGKey
 from tfmpe.models import Model
 from tfmpe.models.model import NoDensityError
-from tfmpe.preprocessing import Standardizer, Tokens
+from tfmpe.preprocessing import Standardizer, Tokens, TokenView
 
 
 @compiled()
@@ -52,39 +52,25 @@ def weighted(
     own = own_proposal.draw(own_key, m)
     used = found.own >= 0
 
-    def in_own_units(
-        standard: Float[Array, "n size"],
-    ) -> tuple[Float[Array, "n size"], Float[Array, "n size"]]:
-        """Return values, and the log derivatives of this elementwise map."""
-        shape = (len(standard), *view.data.shape[1:])
-
-        def values_of(standard: Array) -> Array:
-            rows = repeated(view.to_tokens(), len(standard))
-            values = standardizer.inverse(standard.reshape(shape), like=rows)
-            return values.reshape(standard.shape)
-
-        ones = jnp.ones_like(standard)
-        values, slopes = jax.jvp(values_of, (standard,), (ones,))
-        return values, jnp.log(jnp.abs(slopes))
-
     nothing = jnp.zeros((1, found.shared.size), jnp.float32)
     own_values, slopes = in_own_units(
-        flat_values(jnp.repeat(nothing, m, 0), own, found, size)
+        found.joined(jnp.repeat(nothing, m, 0), own, size),
+        view,
+        standardizer,
     )
     own_slopes = jnp.where(used[None], slopes[:, np.maximum(found.own, 0)], 0)
     own_density = own_proposal.log_prob(own) - own_slopes.sum(-1)
     global_values, slopes = in_own_units(
-        flat_values(globals_[:, 0], jnp.repeat(own[:1], n, 0), found, size)
+        found.joined(globals_[:, 0], jnp.repeat(own[:1], n, 0), size),
+        view,
+        standardizer,
     )
     density = global_proposal.log_prob(globals_)[:, 0]
     density = density - slopes[:, found.shared].sum(-1)
 
-    def with_values(values: Float[Array, "rows size"]) -> Tokens:
-        rows = repeated(tokens, len(values)).select_tokens(target)
-        return rows.with_data(values.reshape((-1, *view.data.shape[1:])))
-
-    full = with_values(own_values)
-    global_trees = with_values(global_values).select_tokens(shared).decode()
+    full = with_values(tokens, target, own_values)
+    shared_rows = with_values(tokens, target, global_values)
+    global_trees = shared_rows.select_tokens(shared).decode()
 
     def factors_for(one: Tree) -> dict[str, Array]:
         changed = jax.tree.map(
@@ -106,15 +92,15 @@ def weighted(
     ) -> tuple[Any, tuple[Float[Array, "groups own"], Float[Array, ""]]]:
         one, density, key = given
         factors = {**factors_for(one), **fixed}
-        sums = _sums(factors, full, found.group_of_token, n_groups + 1)
+        sums = group_sums(factors, full, found.group_of_token, n_groups + 1)
         # NaN where a bijector overflows, far from all draws.
-        inner = _or_nothing(sums[:n_groups].T - own_density)
+        inner = or_nothing(sums[:n_groups].T - own_density)
         shares = jax.nn.softmax(inner, 0)
         chances = jnp.cumsum(shares, 0)
         picks = jax.random.uniform(key, (1, n_groups))
         chosen = jnp.minimum((chances < picks).sum(0), m - 1)
         average = logsumexp(inner, axis=0) - np.float32(np.log(m))
-        log_weight = _or_nothing(sums[-1, 0] + average.sum() - density)
+        log_weight = or_nothing(sums[-1, 0] + average.sum() - density)
         most, total = sums_so_far
         possible = jnp.isfinite(log_weight)
         new = jnp.where(possible, jnp.maximum(most, log_weight), most)
@@ -132,12 +118,41 @@ def weighted(
     return globals_, local, log_weights, counts
 
 
-def _or_nothing(log: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+def in_own_units(
+    standard: Float[Array, "n size"],
+    view: TokenView,
+    standardizer: Standardizer,
+) -> tuple[Float[Array, "n size"], Float[Array, "n size"]]:
+    """Return flat target values in original units, and log derivatives.
+
+    The map is elementwise; ``view`` is of one row of target tokens.
+    """
+    shape = (len(standard), *view.data.shape[1:])
+    rows = repeated(view.to_tokens(), len(standard))
+
+    def values_of(standard: Array) -> Array:
+        values = standardizer.inverse(standard.reshape(shape), like=rows)
+        return values.reshape(standard.shape)
+
+    ones = jnp.ones_like(standard)
+    values, slopes = jax.jvp(values_of, (standard,), (ones,))
+    return values, jnp.log(jnp.abs(slopes))
+
+
+def with_values(
+    tokens: Tokens, target: tuple[str, ...], values: Float[Array, "n size"]
+) -> Tokens:
+    """Return one row of Tokens ``n`` times, with target values."""
+    rows = repeated(tokens, len(values)).select_tokens(target)
+    return rows.with_data(values.reshape((-1, *rows.data.shape[1:])))
+
+
+def or_nothing(log: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     """Return log densities, -inf instead of NaN."""
     return jnp.where(jnp.isnan(log), -jnp.inf, log)
 
 
-def _sums(
+def group_sums(
     factors: Mapping[str, Array],
     tokens: Tokens,
     groups: Int[np.ndarray, " tokens"],
@@ -162,11 +177,3 @@ def repeated(tokens: Tokens, n: int) -> Tokens:
     return jax.tree.map(
         lambda leaf: jnp.broadcast_to(leaf, (n, *leaf.shape[1:])), tokens
     )
-
-
-def flat_values(globals_: Any, own: Any, found: Places, size: int) -> Array:
-    """Return flattened target tokens from global and local values."""
-    used = found.own >= 0
-    flat = jnp.zeros((len(globals_), size), jnp.float32)
-    flat = flat.at[:, found.shared].set(globals_)
-    return flat.at[:, found.own[used]].set(own[:, used])
