@@ -332,6 +332,7 @@ def test_a_folder_of_another_training(tmp_path):
         train(independence={}, checkpoint=tmp_path)
 
 
+@pytest.mark.filterwarnings("ignore::tfmpe.estimators.UnlikeTrainingWarning")
 def test_functional_inputs_at_both_sizes():
     seen = []
 

@@ -86,7 +86,7 @@ def test_fit_on_a_model(trained, model):
     assert_same(estimator.standardizer, trained.standardizer)
 
 
-@pytest.mark.filterwarnings("ignore::tfmpe.estimators.SizeWarning")
+@pytest.mark.filterwarnings("ignore::tfmpe.estimators.UnlikeTrainingWarning")
 def test_draws_from_a_dictionary_equal_those_from_tokens(trained, model):
     obs = np.linspace(-1, 1, 5, dtype=np.float32).reshape(5, 1)
     tokens = model.condition({"obs": obs})
@@ -114,7 +114,7 @@ def test_several_data_sets_and_xarray(trained):
     np.testing.assert_array_equal(found.data, expected.data)
 
 
-@pytest.mark.filterwarnings("ignore::tfmpe.estimators.SizeWarning")
+@pytest.mark.filterwarnings("ignore::tfmpe.estimators.UnlikeTrainingWarning")
 def test_keys_are_optional_in_checks(trained, model):
     simulations = model.simulate(jax.random.key(1), 2)
     ranks = calibration_ranks(trained, simulations, key=KEY, n_samples=9)
@@ -125,6 +125,7 @@ def test_keys_are_optional_in_checks(trained, model):
     assert predicted.simulated["obs"].shape == (20, 5, 1)
 
 
+@pytest.mark.filterwarnings("ignore::tfmpe.estimators.UnlikeTrainingWarning")
 def test_checks_take_the_inputs_of_the_observation(monkeypatch):
     """They belong to the draws as well as to the simulator."""
     times = np.array([[0.0], [1.0]], np.float32)
@@ -219,7 +220,7 @@ def test_before_training(model):
     assert estimator.vector_field is None
 
 
-@pytest.mark.filterwarnings("ignore::tfmpe.estimators.SizeWarning")
+@pytest.mark.filterwarnings("ignore::tfmpe.estimators.UnlikeTrainingWarning")
 def test_a_file_restores_network_keys_and_layout(trained, model, tmp_path):
     path = tmp_path / "estimator.safetensors"
     trained.save(path)

@@ -234,7 +234,7 @@ def test_what_is_not_a_key(trained, call, key):
 UNKNOWN = jnp.array([[0.5], [jnp.nan], [jnp.inf]])
 
 
-@pytest.mark.filterwarnings("ignore::tfmpe.estimators.SizeWarning")
+@pytest.mark.filterwarnings("ignore::tfmpe.estimators.UnlikeTrainingWarning")
 @pytest.mark.parametrize("options", [{}, {"rtol": 1e-3}])
 def test_an_observation_that_is_not_known_is_refused(trained, options):
     observed = jax.tree.map(lambda leaf: leaf[0], simulations())
@@ -303,7 +303,7 @@ def test_functional_inputs_that_are_not_known(key, wrong):
             use()
 
 
-@pytest.mark.filterwarnings("ignore::tfmpe.estimators.SizeWarning")
+@pytest.mark.filterwarnings("ignore::tfmpe.estimators.UnlikeTrainingWarning")
 def test_functional_inputs_of_padding_may_be_anything():
     trained = FlowMatchingEstimator(Field())
     fit(trained, with_inputs("obs"))

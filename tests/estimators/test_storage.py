@@ -38,6 +38,7 @@ def path(estimator, tmp_path):
     return tmp_path / "estimator.safetensors"
 
 
+@pytest.mark.filterwarnings("ignore::tfmpe.estimators.UnlikeTrainingWarning")
 def test_load_gives_what_was_saved(tokens, estimator, path):
     loaded = FlowMatchingEstimator.load(path, Affine())
     assert_same(loaded.vector_field, estimator.vector_field)

@@ -121,7 +121,7 @@ def test_a_model_with_other_arguments_than_the_data_is_refused(model, other):
         )
 
 
-@pytest.mark.filterwarnings("ignore::tfmpe.estimators.SizeWarning")
+@pytest.mark.filterwarnings("ignore::tfmpe.estimators.UnlikeTrainingWarning")
 def test_tokens_with_other_inputs_than_in_training_are_refused(model):
     estimator = FlowMatchingEstimator()
     options = {"n_epochs": 1, "batch_size": 16, "key": KEY}

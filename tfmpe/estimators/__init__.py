@@ -34,8 +34,8 @@ from ._hierarchical.estimator import (
 from ._hierarchical.estimator import HierarchicalHistory as HierarchicalHistory
 from ._hierarchical.whitened import WhiteningField as WhiteningField
 from ._training.errors import DiscreteValuesWarning as DiscreteValuesWarning
-from ._training.errors import SizeWarning as SizeWarning
 from ._training.errors import TrainingDivergedError as TrainingDivergedError
+from ._training.errors import UnlikeTrainingWarning as UnlikeTrainingWarning
 from ._training.errors import UntrainedWarning as UntrainedWarning
 from ._training.history import TrainingHistory as TrainingHistory
 from ._training.loss import flow_matching_loss as flow_matching_loss

@@ -4,10 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from tfmpe._base.callers import warn_at_caller
 from tfmpe._base.errors import raise_faults
 from tfmpe._base.trees import Tree, flatten_tree
 from tfmpe.estimators._conditionals import Conditional, read_conditional
-from tfmpe.estimators._sizes import Sizes, warn_other_sizes
+from tfmpe.estimators._seen import Seen
+from tfmpe.estimators._training.errors import UnlikeTrainingWarning
 from tfmpe.estimators._types import AnyTokens
 from tfmpe.models import Model
 from tfmpe.preprocessing import TokenLayout, Tokens, TokenView
@@ -32,16 +34,16 @@ def check_has_values(tokens: AnyTokens | Tree, values: object) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Memory:
-    """Conditionals that were trained, one simulation, model and sizes.
+    """Conditionals that were trained, one simulation, model, what was seen.
 
-    The template is None before training, the model if ``fit`` got none. There
-    are no sizes if those of a call do not matter.
+    The template is None before training, the model if ``fit`` got none.
+    Nothing is seen by an estimator that is part of another.
     """
 
     conditionals: tuple[Conditional, ...] = ()
     template: Tokens | None = None
     model: Model | None = None
-    sizes: Sizes = field(default_factory=dict)
+    seen: Seen = field(default_factory=Seen)
 
     @property
     def only(self) -> Conditional | None:
@@ -66,7 +68,7 @@ class Memory:
             keys = self.read_keys(tokens, target_keys, conditioning_keys)
             if self.template is not None:
                 _check_like_training(tokens.layout, self.template.layout)
-            warn_other_sizes(self.sizes, tokens, sum(keys, ()))
+            self._warn_if_unlike(tokens, keys)
             return tokens, keys
         observed = [leaf.name for leaf in flatten_tree(tokens, "observed")]
         if target_keys is not None and conditioning_keys is None:
@@ -80,8 +82,24 @@ class Memory:
                 f"Expected observed values of {list(keys.conditioning)} for "
                 f"{keys}, got values of {observed}."
             )
-        warn_other_sizes(self.sizes, completed, sum(keys, ()))
+        self._warn_if_unlike(completed, keys)
         return completed, keys
+
+    def _warn_if_unlike(self, tokens: AnyTokens, keys: Conditional) -> None:
+        """Warn if there was no training for such data, or for these keys."""
+        self.seen.warn_of_others(tokens, sum(keys, ()))
+        trained = [tuple(map(set, each)) for each in self.conditionals]
+        # A HierarchicalEstimator, whose groups share keys, checks keys itself.
+        known = self.seen.shared or not trained
+        if not known and tuple(map(set, keys)) not in trained:
+            warn_at_caller(
+                UnlikeTrainingWarning(
+                    f"The estimator was trained for "
+                    f"{', '.join(map(str, self.conditionals))}, not for "
+                    f"{keys}, which it does not know. Pass these keys to fit, "
+                    "or draw all target keys and select some of them."
+                )
+            )
 
     def read_keys(
         self, tokens: AnyTokens, target_keys: Keys, conditioning_keys: Keys

@@ -260,8 +260,9 @@ class NetworkEstimator(BaseEstimator):
         -----
         UntrainedWarning
             If :meth:`fit` was never called, unless ``standardize`` is False.
-        SizeWarning
-            If keys have fewer or more tokens than any simulation in training.
+        UnlikeTrainingWarning
+            If no simulation in training had such keys, numbers of tokens or
+            functional inputs.
         """
         if "direction" in options:
             raise ValueError(

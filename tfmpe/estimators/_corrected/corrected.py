@@ -22,7 +22,7 @@ from tfmpe.estimators._corrected.rounds import (
     truncated,
 )
 from tfmpe.estimators._corrected.weights import repeated
-from tfmpe.estimators._training.errors import SizeWarning
+from tfmpe.estimators._training.errors import UnlikeTrainingWarning
 from tfmpe.estimators._types import AnyTokens, PRNGKey
 from tfmpe.models import Model
 from tfmpe.models.model import NoDensityError
@@ -194,7 +194,7 @@ def corrected(
     first_key, key = jax.random.split(key)
     with warnings.catch_warnings():
         # Draws that are wrong for this reason are corrected as well.
-        warnings.simplefilter("ignore", SizeWarning)
+        warnings.simplefilter("ignore", UnlikeTrainingWarning)
         draws = estimator.sample(tokens, key=first_key, n_samples=n)
     values = standardizer.forward(draws.data, like=view)
     values = np.asarray(values, np.float32)

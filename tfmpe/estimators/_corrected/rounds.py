@@ -26,7 +26,7 @@ ENOUGH = 20
 """Effective number of proposals, of global values and of the local values of
 every group, below which a round only adapts the proposals."""
 
-_STEPS, _EVALUATIONS = (5, 200), 2 * 10**8
+_STEPS, _EVALUATIONS = (5, 200), 5 * 10**7
 """Bounds of the number of Markov chain steps in each round, and the number of
 evaluations of the density of one token that it depends on."""
 

@@ -29,6 +29,7 @@ from tfmpe.estimators._hierarchical.whitened import (
 )
 from tfmpe.estimators._memory import Memory, check_has_values
 from tfmpe.estimators._own_units import draw_tokens, log_density
+from tfmpe.estimators._seen import Seen
 from tfmpe.estimators._storage.estimator_file import (
     load_estimator,
     save_estimator,
@@ -212,8 +213,7 @@ class HierarchicalEstimator(BaseEstimator):
             whitened_loss,
         )
         self.local.standardizer = loop.standardizer
-        # The number of groups does not matter to either network.
-        self._memory = replace(start.memory, sizes={})
+        self._memory = start.memory
         keep = partial(setattr, self, "posterior")
         history = loop.train(reached, start.field, keep)
         others = self._local_keys(keys)
@@ -229,7 +229,8 @@ class HierarchicalEstimator(BaseEstimator):
             checkpoint=folders[1],
             **options,
         )
-        self.local._memory = replace(self.local._memory, sizes={})
+        # Calls of the whole estimator warn of other data.
+        self.local._memory = replace(self.local._memory, seen=Seen())
         return HierarchicalHistory(history, of_locals)
 
     @moves_arrays
@@ -509,7 +510,8 @@ class HierarchicalEstimator(BaseEstimator):
             field = default_group_posterior(
                 tokens, self.global_keys, keys.conditioning, key
             )
-        memory = Memory((keys,), template_of(tokens), model)
+        seen = Seen(self.global_keys)
+        memory = Memory((keys,), template_of(tokens), model, seen)
         return Start(field, standardizer, memory)
 
 

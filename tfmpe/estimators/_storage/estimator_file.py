@@ -3,7 +3,7 @@
 import math
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import jax.numpy as jnp
@@ -19,6 +19,7 @@ from tfmpe.estimators._flow.vector_field import (
     with_arrays,
 )
 from tfmpe.estimators._memory import Memory
+from tfmpe.estimators._seen import Seen
 from tfmpe.estimators._storage.state_file import (
     name_leaves,
     read_state,
@@ -76,7 +77,7 @@ def save_estimator(
         "standardised_keys": keys,
         "conditionals": [list(map(list, c)) for c in memory.conditionals],
         "layout": None,
-        "sizes": memory.sizes,
+        "seen": asdict(memory.seen),
         **settings,
     }
     if (template := memory.template) is not None:
@@ -117,7 +118,7 @@ def load_estimator(
         "discrete": [],
         "conditionals": [],
         "layout": None,
-        "sizes": {},
+        "seen": asdict(Seen()),
     } | description
     if vector_field is None:
         if settings["network"] is None:
@@ -150,13 +151,16 @@ def _read_memory(
     )
     if settings["layout"] is None:
         return Memory(conditionals)
-    sizes = {
-        name: (low, high) for name, (low, high) in settings["sizes"].items()
-    }
     layout = layout_from_json(settings["layout"])
     zeros = np.zeros((layout.n_tokens, layout.width), settings["dtype"])
     template = Tokens(zeros, layout, arrays.get(_INPUTS))
-    return Memory(conditionals, template, None, sizes)
+    seen = settings["seen"]
+    sizes = {name: (low, high) for name, (low, high) in seen["sizes"].items()}
+    return Memory(
+        conditionals,
+        template,
+        seen=Seen(tuple(seen["shared"]), sizes, seen["inputs"]),
+    )
 
 
 def _check_model(model: Model, conditionals: tuple[Conditional, ...]) -> None:

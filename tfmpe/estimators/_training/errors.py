@@ -13,5 +13,5 @@ class DiscreteValuesWarning(UserWarning):
     """A continuous density is trained for integer values."""
 
 
-class SizeWarning(UserWarning):
-    """An estimator is used for numbers of tokens that no simulation had."""
+class UnlikeTrainingWarning(UserWarning):
+    """An estimator is used for keys, sizes or inputs it was not trained for."""

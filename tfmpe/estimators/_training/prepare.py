@@ -10,7 +10,6 @@ from tfmpe._base.static import positive
 from tfmpe.estimators._conditionals import Conditional, read_conditional
 from tfmpe.estimators._flow.vector_field import Network, SplitField, split_field
 from tfmpe.estimators._memory import Memory
-from tfmpe.estimators._sizes import add_sizes
 from tfmpe.estimators._storage.checkpoint import Progress, check_writable
 from tfmpe.estimators._storage.summary import summarise
 from tfmpe.estimators._training.batches import cut, shuffled, streamed
@@ -190,7 +189,7 @@ def prepare(
 
     def ready(tokens: AnyTokens, what: str) -> Tokens:
         tokens = change(one_axis(tokens))
-        add_sizes(start.memory.sizes, tokens)
+        start.memory.seen.add(tokens)
         if standardizer is not None:
             tokens = standardizer.forward(tokens)
         check_known(tokens.select_tokens(names), what)

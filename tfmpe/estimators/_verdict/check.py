@@ -310,6 +310,26 @@ def _check_shapes(simulations: Tokens, observed: Tokens) -> None:
             f"the simulations have {theirs}. Pass a model or simulations of "
             "the observed sizes."
         )
+    others = [
+        key.name
+        for key in observed.layout.keys
+        if key.groups != simulations.layout[key.name].groups
+    ]
+    if others:
+        raise ValueError(
+            f"The tokens of {others} have other groups than in the "
+            "simulations. Pass a model or simulations of the observed groups."
+        )
+    ours, theirs = observed.functional_inputs, simulations.functional_inputs
+    if ours is None or theirs is None:
+        return
+    same = bool(np.isclose(theirs, theirs[:1], rtol=1e-5).all())
+    if same and not np.isclose(theirs[:1], ours, rtol=1e-5).all():
+        raise ValueError(
+            "The observed data have other functional inputs than the "
+            "simulations, which all have the same. Pass simulations with the "
+            "inputs of the observation, or a model that draws inputs at random."
+        )
 
 
 def _why_no_densities(

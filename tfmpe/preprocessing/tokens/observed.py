@@ -16,7 +16,7 @@ from tfmpe._base.trees import (
     unflatten_tree,
 )
 from tfmpe.preprocessing.layout.dimensions import find_dimension, matched_dims
-from tfmpe.preprocessing.layout.layout import TokenLayout
+from tfmpe.preprocessing.layout.layout import KeyLayout, TokenLayout
 
 from .decode import key_array
 from .positions import read_positions
@@ -89,7 +89,7 @@ def observed_tokens(
         return Tokens.from_pytree(
             unflatten_tree(layout.keys, values.values()),
             layout.independence,
-            _inputs(template, shapes, functional_inputs, positions),
+            _inputs(template, shapes, functional_inputs, positions, ids),
             len(sample_shape),
             {key.name: len(key.batch_shape) for key in layout.keys},
             labels=layout.label_map,
@@ -117,12 +117,17 @@ def _sample_shape(
             )
             if key.batch_shape == (1,) and array.ndim == len(key.event_shape):
                 faults[-1] += f"; pass {name!r} as array[..., None]"
-        elif not batch and array.shape == (*key.event_shape, 1):
+        elif (
+            not batch
+            and lead == 1
+            and array.shape[-1] == 1
+            and key.event_shape[-1:] != (1,)
+        ):
             # It would be read as several data sets with a last axis of size 1.
             faults.append(
-                f"{name!r} has shape {tuple(array.shape)}, that of one data "
-                f"set, {key.event_shape}, and an axis of size 1. Remove that "
-                "axis, or pass several data sets of this size one by one"
+                f"{name!r} has shape {tuple(array.shape)}, expected event axes "
+                f"such as {key.event_shape}. Remove the last axis if this is "
+                "one data set; pass several data sets of this size one by one"
             )
         shapes[name] = tuple(array.shape[: max(lead, 0)])
     raise_faults(ValueError, "Observed values do not fit the model", faults)
@@ -217,11 +222,20 @@ def _groups(
     return found
 
 
+def _regrouped(key: KeyLayout, given: Mapping[str, Any]) -> bool:
+    """Return whether given groups of a key differ from those in training."""
+    return any(
+        group.name in given and not np.array_equal(group.ids, given[group.name])
+        for group in key.groups
+    )
+
+
 def _inputs(
     template: Tokens,
     shapes: Mapping[str, tuple[int, ...]],
     given: Tree,
     positions: Tree,
+    groups: Mapping[str, Any],
 ) -> dict[str, Any] | None:
     """Return the inputs of every key, given or from the template."""
     names = template.layout.names
@@ -234,6 +248,8 @@ def _inputs(
         inputs = template.functional_inputs
         if inputs is None:
             faults.append(f"those of {key.name!r} differ between simulations")
+        elif _regrouped(key, groups.get(key.name, {})):
+            faults.append(f"those of {key.name!r} belong to other groups")
         elif shapes[key.name] != key.event_shape:
             faults.append(
                 f"{key.name!r} has the event shape {shapes[key.name]} instead "
