@@ -8,7 +8,6 @@ from scipy import stats
 from nightly import several
 from tfmpe import Tokens
 from tfmpe.estimators._conditionals import Conditional
-from tfmpe.estimators._verdict.calibration import _coverage, single_column
 from tfmpe.estimators._verdict.classifier import classifier_tests
 from tfmpe.estimators._verdict.density import Densities, weights_finding
 from tfmpe.estimators._verdict.features import data_features
@@ -19,6 +18,7 @@ from tfmpe.estimators._verdict.observation import (
     observation_finding,
     rank_p_value,
 )
+from tfmpe.estimators._verdict.rank_findings import _coverage, single_column
 
 
 def tokens_of(theta, obs, **options):

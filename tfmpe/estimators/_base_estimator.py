@@ -7,7 +7,7 @@ from tfmpe._base.arrays import moves_arrays
 from tfmpe._base.keys import takes_key
 from tfmpe._base.trees import Tree
 from tfmpe.estimators._corrected.corrected import CorrectedDraws, corrected
-from tfmpe.estimators._memory import Memory
+from tfmpe.estimators._training_memory import Memory
 from tfmpe.estimators._types import AnyTokens, PRNGKey, Sampler
 from tfmpe.estimators._verdict.check import check_posterior
 from tfmpe.estimators._verdict.verdict import Verdict

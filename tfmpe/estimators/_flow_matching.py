@@ -9,11 +9,11 @@ from typing import SupportsFloat, SupportsIndex
 from tfmpe._base.arrays import moves_arrays
 from tfmpe._base.keys import takes_key
 from tfmpe.estimators._arguments import real_number
+from tfmpe.estimators._british_names import both_spellings
 from tfmpe.estimators._default_network import default_network
 from tfmpe.estimators._flow.continuous import ContinuousFlow
 from tfmpe.estimators._flow.vector_field import Field, check_field
 from tfmpe.estimators._network_estimator import NetworkEstimator
-from tfmpe.estimators._spelling import both_spellings
 from tfmpe.estimators._training.loss import SIGMA_MIN, flow_matching_loss
 from tfmpe.estimators._training.options import read_options
 from tfmpe.estimators._training.straighten import straightening

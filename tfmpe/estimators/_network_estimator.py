@@ -14,13 +14,12 @@ from tfmpe._base.callers import warn_at_caller
 from tfmpe._base.keys import takes_key
 from tfmpe._base.trees import Tree
 from tfmpe.estimators._base_estimator import BaseEstimator
+from tfmpe.estimators._british_names import both_spellings
 from tfmpe.estimators._conditionals import Conditional
 from tfmpe.estimators._default_network import describe_network
 from tfmpe.estimators._discrete import DiscreteKeys
 from tfmpe.estimators._flow.vector_field import Network, has_parameters
-from tfmpe.estimators._memory import Memory, check_has_values
 from tfmpe.estimators._own_units import Solvable, draw_tokens, log_density
-from tfmpe.estimators._spelling import both_spellings
 from tfmpe.estimators._storage.estimator_file import (
     load_estimator,
     save_estimator,
@@ -36,6 +35,7 @@ from tfmpe.estimators._training.prepare import (
     simulated,
 )
 from tfmpe.estimators._training.steps import Loss
+from tfmpe.estimators._training_memory import Memory, check_has_values
 from tfmpe.estimators._types import (
     AnyTokens,
     BijectorLike,

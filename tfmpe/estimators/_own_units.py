@@ -16,7 +16,7 @@ from tfmpe.estimators._conditionals import Conditional
 from tfmpe.estimators._flow.continuous import ContinuousFlow
 from tfmpe.estimators._types import AnyArray, AnyTokens
 from tfmpe.preprocessing import Standardizer, Tokens
-from tfmpe.preprocessing.tokens.known import check_known
+from tfmpe.preprocessing.tokens.finite import check_known
 
 
 @runtime_checkable

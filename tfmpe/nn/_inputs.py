@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float, Int
 from tfmpe._base.arrays import to_rank
 from tfmpe.nn._types import AnyArray, AnyView, Padding
 from tfmpe.preprocessing import TokenLayout
-from tfmpe.preprocessing.tokens.known import check_inputs
+from tfmpe.preprocessing.tokens.finite import check_inputs
 
 
 def input_counts(layout: TokenLayout) -> Int[np.ndarray, " tokens"]:

@@ -12,10 +12,10 @@ from jaxtyping import Array, Float
 from tfmpe._base.arrays import flatten_samples, grow, promoted
 from tfmpe.nn._config import KnownKey, TransformerConfig, known_keys
 from tfmpe.nn._embedding import TimeEmbedding, TokenEmbedding
+from tfmpe.nn._indistinguishable import warn_of_sets
 from tfmpe.nn._initial import Linear, zeros
 from tfmpe.nn._layers import DecoderLayer, EncoderLayer
 from tfmpe.nn._pattern import AttentionPattern
-from tfmpe.nn._sets import warn_of_sets
 from tfmpe.nn._types import AnyView, Remembered, Vectors, ViewOrLayout
 from tfmpe.preprocessing import TokenLayout
 

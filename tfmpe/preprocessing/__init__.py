@@ -13,10 +13,10 @@ from tfmpe._base.errors import PaddingWarning as PaddingWarning
 from tfmpe._base.errors import StorageError as StorageError
 from tfmpe._base.errors import UnknownKeyError as UnknownKeyError
 
+from .data.devices import shard_tokens as shard_tokens
 from .data.generator import TokenGenerator as TokenGenerator
 from .data.minibatches import minibatches as minibatches
 from .data.minibatches import train_validation_split as train_validation_split
-from .data.sharding import shard_tokens as shard_tokens
 from .data.static_dataset import (
     generate_static_dataset as generate_static_dataset,
 )
@@ -37,10 +37,10 @@ from .show.plot_layout import plot_layout as plot_layout
 from .show.text import draw_mask as draw_mask
 from .show.xarray import to_xarray as to_xarray
 from .standardise.standardizer import Standardizer as Standardizer
+from .storage.dataset_reader import StoredDataset as StoredDataset
+from .storage.dataset_reader import open_dataset as open_dataset
 from .storage.dataset_writer import DatasetWriter as DatasetWriter
 from .storage.manifest import Shard as Shard
-from .storage.shards import StoredDataset as StoredDataset
-from .storage.shards import open_dataset as open_dataset
 from .tokens.decode import decode_pytree as decode_pytree
 from .tokens.decode import update_flat_array as update_flat_array
 from .tokens.flatten import flatten_pytree as flatten_pytree

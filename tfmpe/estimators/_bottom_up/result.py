@@ -30,7 +30,7 @@ from tfmpe.preprocessing import (
     Tokens,
     concatenate_tokens,
 )
-from tfmpe.preprocessing.tokens.known import check_known
+from tfmpe.preprocessing.tokens.finite import check_known
 
 
 @dataclass(frozen=True)

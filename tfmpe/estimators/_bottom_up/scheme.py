@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 from tfmpe._base.errors import nearest, raise_faults
 from tfmpe.estimators._arguments import positive_or_none
+from tfmpe.estimators._british_names import american
 from tfmpe.estimators._flow.ode import read_ode
 from tfmpe.estimators._network_estimator import NetworkEstimator
-from tfmpe.estimators._spelling import american
 from tfmpe.estimators._training.options import (
     FitOptions,
     check_for_tokens,

@@ -24,7 +24,7 @@ from tfmpe.estimators._checks.uniformity import JOINT
 from tfmpe.estimators._conditionals import read_conditional, remembered_by
 from tfmpe.estimators._types import AnyArray, AnyTokens, PRNGKey, Sampler
 from tfmpe.preprocessing import TokenLayout, Tokens
-from tfmpe.preprocessing.tokens.known import check_known
+from tfmpe.preprocessing.tokens.finite import check_known
 
 _TIES = np.uint32(2**32 - 1)
 

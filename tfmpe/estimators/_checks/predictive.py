@@ -26,8 +26,8 @@ from tfmpe.estimators._types import (
     Sampler,
 )
 from tfmpe.preprocessing import Tokens, TokenView
+from tfmpe.preprocessing.tokens.finite import check_known
 from tfmpe.preprocessing.tokens.functional_inputs import decode_inputs
-from tfmpe.preprocessing.tokens.known import check_known
 from tfmpe.preprocessing.tokens.observed import check_no_more
 
 MIN_DRAWS = 20

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 
+from tfmpe.estimators._british_names import both_spellings
 from tfmpe.estimators._default_network import default_density
 from tfmpe.estimators._density.density import KnownDensity, density_loss
 from tfmpe.estimators._flow.vector_field import DensityField
 from tfmpe.estimators._network_estimator import NetworkEstimator
-from tfmpe.estimators._spelling import both_spellings
 from tfmpe.estimators._types import BijectorLike
 
 

@@ -17,13 +17,13 @@ from tfmpe.estimators._conditionals import read_conditional
 from tfmpe.estimators._flow.chunks import at_a_time
 from tfmpe.estimators._flow.divergence import read_probes
 from tfmpe.estimators._flow.ode import Solver, read_direction, read_ode
-from tfmpe.estimators._flow.parts import solved
 from tfmpe.estimators._flow.solution import (
     draw_noise,
     float_dtype,
     solve_density,
     solve_draws,
 )
+from tfmpe.estimators._flow.solve_with_progress import solved
 from tfmpe.estimators._flow.vector_field import (
     Field,
     SplitField,
@@ -33,7 +33,7 @@ from tfmpe.estimators._flow.vector_field import (
 from tfmpe.estimators._types import AnyArray, AnyTokens, PRNGKey
 from tfmpe.preprocessing import Tokens
 from tfmpe.preprocessing.tokens.decode import token_array
-from tfmpe.preprocessing.tokens.known import check_inputs, check_known
+from tfmpe.preprocessing.tokens.finite import check_inputs, check_known
 from tfmpe.preprocessing.tokens.views import detach
 
 # Default solvers and steps; see docs/benchmarks/solvers.md for errors.

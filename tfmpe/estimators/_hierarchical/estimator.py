@@ -27,7 +27,6 @@ from tfmpe.estimators._hierarchical.whitened import (
     WhiteningField,
     whitened_loss,
 )
-from tfmpe.estimators._memory import Memory, check_has_values
 from tfmpe.estimators._own_units import draw_tokens, log_density
 from tfmpe.estimators._seen import Seen
 from tfmpe.estimators._storage.estimator_file import (
@@ -43,6 +42,7 @@ from tfmpe.estimators._training.prepare import (
     prepare,
     simulated,
 )
+from tfmpe.estimators._training_memory import Memory, check_has_values
 from tfmpe.estimators._types import (
     AnyTokens,
     BijectorLike,

@@ -18,7 +18,6 @@ from tfmpe.estimators._flow.vector_field import (
     split_field,
     with_arrays,
 )
-from tfmpe.estimators._memory import Memory
 from tfmpe.estimators._seen import Seen
 from tfmpe.estimators._storage.state_file import (
     name_leaves,
@@ -26,6 +25,7 @@ from tfmpe.estimators._storage.state_file import (
     refill,
     write_state,
 )
+from tfmpe.estimators._training_memory import Memory
 from tfmpe.estimators._types import BijectorLike
 from tfmpe.models import Model
 from tfmpe.preprocessing import Standardizer, StorageError, Tokens

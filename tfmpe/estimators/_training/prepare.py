@@ -9,7 +9,6 @@ from tfmpe._base.keys import key_words
 from tfmpe._base.static import positive
 from tfmpe.estimators._conditionals import Conditional, read_conditional
 from tfmpe.estimators._flow.vector_field import Network, SplitField, split_field
-from tfmpe.estimators._memory import Memory
 from tfmpe.estimators._storage.checkpoint import Progress, check_writable
 from tfmpe.estimators._storage.summary import summarise
 from tfmpe.estimators._training.batches import cut, shuffled, streamed
@@ -22,10 +21,11 @@ from tfmpe.estimators._training.optimizer import (
 )
 from tfmpe.estimators._training.options import FitOptions, check_for_tokens
 from tfmpe.estimators._training.steps import Loss, Plan
+from tfmpe.estimators._training_memory import Memory
 from tfmpe.estimators._types import AnyTokens, PRNGKey, Simulations
 from tfmpe.models import Model
 from tfmpe.preprocessing import Standardizer, Tokens, TokenView
-from tfmpe.preprocessing.tokens.known import check_known
+from tfmpe.preprocessing.tokens.finite import check_known
 
 _SIMULATIONS = 2**32 - 1  # For fold_in: the key of simulations.
 

@@ -17,14 +17,6 @@ from tfmpe.estimators._checks.uniformity import MIN_SIMULATIONS
 from tfmpe.estimators._conditionals import read_conditional, remembered_by
 from tfmpe.estimators._types import AnyTokens, PRNGKey, Sampler
 from tfmpe.estimators._verdict.arrays import repeated, replaced, values_of
-from tfmpe.estimators._verdict.calibration import (
-    calibration_findings,
-    coverage_findings,
-    first_ranks,
-    local_finding,
-    random_point_finding,
-    random_point_ranks,
-)
 from tfmpe.estimators._verdict.classifier import (
     classifier_findings,
     classifier_tests,
@@ -40,10 +32,18 @@ from tfmpe.estimators._verdict.finding import Finding, Outcome, grade, unchecked
 from tfmpe.estimators._verdict.local import similar_ranks
 from tfmpe.estimators._verdict.material import Material
 from tfmpe.estimators._verdict.observation import observation_finding
+from tfmpe.estimators._verdict.rank_findings import (
+    calibration_findings,
+    coverage_findings,
+    first_ranks,
+    local_finding,
+    random_point_finding,
+    random_point_ranks,
+)
 from tfmpe.estimators._verdict.verdict import Verdict
 from tfmpe.models import Model
 from tfmpe.preprocessing import Tokens, concatenate_tokens
-from tfmpe.preprocessing.tokens.known import check_known
+from tfmpe.preprocessing.tokens.finite import check_known
 
 _MORE_SIMULATIONS = 5
 _N_SETS, _N_OWN = 100, 1000

@@ -11,10 +11,10 @@ from tfmpe.estimators._checks.coverage import expected_coverage
 from tfmpe.estimators._checks.plots import COLORS, plot_ecdf
 from tfmpe.estimators._figures import panels
 from tfmpe.estimators._types import Axes
-from tfmpe.estimators._verdict.calibration import single_column
 from tfmpe.estimators._verdict.classifier import ClassifierNull, ClassifierTests
 from tfmpe.estimators._verdict.features import DataFeatures
 from tfmpe.estimators._verdict.psis import SmoothedWeights
+from tfmpe.estimators._verdict.rank_findings import single_column
 
 
 def plot_page(

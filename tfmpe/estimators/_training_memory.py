@@ -1,4 +1,4 @@
-"""What an estimator remembers of its training: keys, layout, model."""
+"""Keys, layout, model and sizes that an estimator remembers of training."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
