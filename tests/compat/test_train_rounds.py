@@ -60,7 +60,7 @@ def test_rows_are_kept_and_rounds_logged(caplog):
 
 def test_l36_noise():
     """It comes from the estimator or, fixed, is new in every round."""
-    with pytest.warns(RepeatedRoundsWarning, match="of 3 rounds, all but"):
+    with pytest.warns(RepeatedRoundsWarning, match="all of the 3 rounds but"):
         assert _train(3).starts == [None, None]
     first, second = _train(3, fix=["L36"]).starts
     assert first.shape == (10, 2)

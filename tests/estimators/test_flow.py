@@ -400,8 +400,8 @@ def test_batches_bound_the_memory(tokens):
         (
             ValueError,
             {"theta_0": np.zeros((5, 1, 2)), "n_samples": 3},
-            "theta_0 has shape (5, 1, 2), expected (3, 5, 1, 2) (n_samples, "
-            "sample axes, target tokens, width).",
+            "theta_0 has shape (5, 1, 2), expected (3, 5, 1, 2): n_samples, "
+            "sample axes, target tokens, width.",
         ),
         (
             ValueError,

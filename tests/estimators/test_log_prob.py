@@ -257,8 +257,8 @@ def test_recorded_densities(stored):
     [
         (
             {"values": VALUES[0]},
-            "values have shape (5, 3, 2), expected (n, 5, 3, 2) (draws, "
-            "sample axes, target tokens, width).",
+            "values have shape (5, 3, 2), expected (n, 5, 3, 2): draws, "
+            "sample axes, target tokens, width.",
         ),
         (
             {"probes": VALUES},

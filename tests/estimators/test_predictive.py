@@ -410,8 +410,8 @@ def test_refusals():
         ),
         (
             lambda: predict(tokens, returning(y=((1,), 0.0))),
-            "simulator_fn returned ['y'], none of which was observed. The "
-            "observed keys are ['obs'].",
+            "simulator_fn returned ['y'], none of which was observed. Return "
+            "values of one or more of ['obs'].",
         ),
         (
             lambda: predict(tokens, returning(obs=(inner, np.nan))),

@@ -174,9 +174,9 @@ def test_some_groups_are_left_out_with_a_key():
 def test_one_group_is_refused():
     tokens = simulations(OBS)
     open_tokens = Tokens.from_pytree(tokens.decode(), {})
-    with pytest.raises(ValueError, match=r"All tokens of \['obs'\] are one"):
+    with pytest.raises(ValueError, match=r"all tokens of \['obs'\] into one"):
         network(open_tokens)
-    with pytest.raises(ValueError, match=r"Name \['mu'\], .* or add 'local'"):
+    with pytest.raises(ValueError, match=r"Add \['mu'\] to .* or add 'local'"):
         GroupPosterior.for_tokens(
             tokens, ["tau"], ["obs"], CONFIG, rngs=nnx.Rngs(0)
         )

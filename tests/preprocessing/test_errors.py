@@ -589,8 +589,8 @@ REFUSALS = {
     "rules without kinds": (
         _built(A, ["a"]),
         IndependenceError,
-        "independence must be a dictionary with lists under "
-        "['local', 'cross', 'cross_local'], not ['a'].",
+        "independence must be a dictionary whose keys are among ['local', "
+        "'cross', 'cross_local'] and whose values are lists, not ['a'].",
     ),
     "a key as a list of rules": (
         _built(A, {"local": "a"}),

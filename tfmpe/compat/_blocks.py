@@ -1,4 +1,4 @@
-"""Token array of one side of legacy data, computed by the core."""
+"""Token array of theta or y of legacy data, computed by the core."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ def flatten_blocks(
     pad_value: Any,
     max_batch_size: int,
 ) -> tuple[Any, dict[str, Any]]:
-    """Flatten the keys of one side to one token array.
+    """Flatten the keys of theta or y to one token array.
 
     Parameters
     ----------

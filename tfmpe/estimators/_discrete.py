@@ -77,7 +77,7 @@ class DiscreteKeys:
         return self._changed(layout, values, lambda v: jnp.floor(v) + 0.5)
 
     def rounded(self, draws: Tokens) -> Tokens:
-        """Return draws, rounded down to integers."""
+        """Return draws rounded down to integers."""
         if not self.names:
             return draws
         return draws.with_data(
@@ -128,7 +128,7 @@ class DiscreteKeys:
         for name in self.names:
             if name not in tokens.layout.names:
                 raise unknown_key(
-                    name, tokens.layout.names, "It is named in discrete."
+                    name, tokens.layout.names, "It was named in discrete=."
                 )
         self.check_integers(tokens, self.names)
 

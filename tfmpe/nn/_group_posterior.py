@@ -177,16 +177,13 @@ class GroupPosterior(nnx.Module):
                 if key.n_tokens == 1
                 and key.name not in (*shared.names, *given.names)
             ]
-            name = (
-                f"Name {others}, with one token each, as global keys, too; or "
-                "add"
-            )
+            add = f"Add {others} to global_keys (one token each), or add"
             raise ValueError(
-                f"All tokens of {list(given.names)} are one group, because "
-                f"rules do not keep them apart even if {list(shared.names)} "
-                f"are known. {name if others else 'Add'} 'local' rules, and "
-                "'cross_local' rules that match the dimension of the groups, "
-                "or use Tokens with several groups."
+                f"The rules link all tokens of {list(given.names)} into one "
+                f"group, even given {list(shared.names)}. "
+                f"{add if others else 'Add'} 'local' rules, and 'cross_local' "
+                "rules that match the dimension of the groups, or use Tokens "
+                "with several groups."
             )
         n_values = int(filled_columns(shared.keys, shared.width).sum())
         network = cls(

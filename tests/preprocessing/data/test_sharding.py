@@ -178,7 +178,7 @@ def test_only_samples_are_spread(tokens, mesh):
     where = NamedSharding(mesh, PartitionSpec("data", None))
     assert shard_tokens(tokens, where).data.sharding == where
     for spec in (PartitionSpec(None, "data"),):
-        with pytest.raises(ValueError, match="only samples can be spread"):
+        with pytest.raises(ValueError, match="only samples can be sharded"):
             shard_tokens(tokens, NamedSharding(mesh, spec))
 
 

@@ -413,7 +413,7 @@ def test_shards_without_their_manifest_are_not_overwritten(tmp_path):
 def test_two_writers_do_not_share_a_folder(tmp_path):
     """The second is refused, in the same process and in others."""
     message = (
-        f"{tmp_path}: another DatasetWriter is at work in this folder. Wait "
+        f"{tmp_path}: another DatasetWriter has this folder open. Wait "
         "until it is closed, or choose another folder."
     )
     code = f"from tfmpe import DatasetWriter; DatasetWriter({str(tmp_path)!r})"

@@ -91,8 +91,9 @@ class Problem:
         direction : {'forward', 'backward'}
         return_times : array, shape (times,), optional
             Ascending times at which to return states, (n, times,
-            *theta_shape), in the order of the path. The first state is
-            ``theta_0``, whatever its time (L35).
+            *theta_shape). States are in the order of the path: backward, from
+            the last time to the first. The first state is ``theta_0``,
+            whatever its time (L35).
 
         Raises
         ------

@@ -15,7 +15,7 @@ class MasksWithoutEffectWarning(LegacyWarning):
 
 
 def ignore_masks(**masks: Any) -> None:
-    """Warn about masks that forbid attention, or may do so if traced.
+    """Warn if a mask forbids attention; traced masks are assumed to.
 
     Parameters
     ----------

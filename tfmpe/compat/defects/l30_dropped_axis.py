@@ -15,12 +15,13 @@ class DroppedAxisWarning(LegacyWarning):
 def first_draw(ends: Any, fixes: Collection[str]) -> Any:
     """Remove the axis of the single draw from ``(n, 1, *theta_shape)``.
 
-    By default the second-to-last axis is removed instead.
+    With L30 fixed, this is axis 1; otherwise, as in the legacy package, the
+    second-to-last axis is removed.
     """
     if ends.ndim == 3 or "L30" in fixes:
         return ends[:, 0]
     DroppedAxisWarning.warn(
-        f"theta_shape is {ends.shape[2:]}: the result has only the first row "
-        "of theta. Flatten theta to one axis, or pass fix=['L30']."
+        f"with theta_shape {ends.shape[2:]}, the result keeps only the first "
+        "row of theta. Flatten theta to one axis, or pass fix=['L30']."
     )
     return ends[..., 0, :]

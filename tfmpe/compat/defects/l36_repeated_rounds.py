@@ -18,9 +18,9 @@ def check_rounds(n_rounds: int, fixes: Collection[str]) -> None:
     """Warn if there are rounds that share their noise."""
     if n_rounds > 2 and "L36" not in fixes:
         RepeatedRoundsWarning.warn(
-            f"of {n_rounds} rounds, all but the first draw their parameters "
-            "from the same noise, so that the rounds are not independent. "
-            "Pass fix=['L36']."
+            f"all of the {n_rounds} rounds but the first reuse the same noise "
+            "for their parameters, so the rounds are not independent. Pass "
+            "fix=['L36'] to draw new noise in each round."
         )
 
 

@@ -1,4 +1,4 @@
-"""Defect L44: classifiers that need whole batches, of 100 rows by default."""
+"""Defect L44: classifiers that fail unless training rows fill all batches."""
 
 from collections.abc import Collection
 

@@ -48,11 +48,13 @@ def create_calibration_dataset(
     Parameters
     ----------
     key : key array
+        Split into one key for the prior and one for the simulator.
     prior_fn : callable
         Returns a distribution, with ``sample((n,), seed=key)``.
     simulator_fn : callable
         ``simulator_fn(key, parameters)``.
     n : int
+        Number of simulations.
 
     Returns
     -------

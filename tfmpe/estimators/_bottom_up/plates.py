@@ -35,8 +35,9 @@ class Plates:
     """The names of event axes, and the sizes of those that grow.
 
     Build it with :meth:`read`; the constructor checks nothing. Every key has
-    the plates of its leading event axes. Plates without a size do not grow from
-    one unit, but keep the size that the functions return.
+    the plates of its leading event axes. Plates without a size are fixed: they
+    have the size that the prior and the simulator return. Plates with a size
+    grow from one unit to this size.
     """
 
     axes: Mapping[str, tuple[str, ...]]

@@ -61,7 +61,9 @@ class Rounds:
         parameters, observations = self.model.names(self.key)
         for name in self.scheme.truncate or ():
             if name not in parameters:
-                raise unknown_key(name, parameters, "It is named in truncate.")
+                raise unknown_key(
+                    name, parameters, "It was named in truncate=."
+                )
         plates = self.model.plates
         rules = Independence.parse(self.model.independence)
         groups = plates.groups(parameters, observations, rules)

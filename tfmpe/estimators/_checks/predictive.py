@@ -332,7 +332,7 @@ def _observed(
     if not found:
         raise ValueError(
             f"simulator_fn returned {[leaf.name for leaf in simulated]}, none "
-            f"of which was observed. The observed keys are {names}."
+            f"of which was observed. Return values of one or more of {names}."
         )
     for leaf in found:
         entry = layout[leaf.name]

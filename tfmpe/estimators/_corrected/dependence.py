@@ -1,4 +1,4 @@
-"""Results of a function that do not depend on its argument."""
+"""Independence of the results of a function from its argument."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -190,8 +190,8 @@ class ContinuousFlow:
         theta_0 = _read_draws(theta_0, "theta_0", target)
         if theta_0 is not None and jnp.shape(theta_0) != shape:
             raise ValueError(
-                f"theta_0 has shape {jnp.shape(theta_0)}, expected {shape} "
-                "(n_samples, sample axes, target tokens, width)."
+                f"theta_0 has shape {jnp.shape(theta_0)}, expected {shape}: "
+                "n_samples, sample axes, target tokens, width."
             )
         ode = read_ode(solver, n_steps, rtol, atol, max_steps, _SAMPLING)
         if 0 in shape:
@@ -285,8 +285,8 @@ class ContinuousFlow:
         elif draws.shape[1:] != target.data.shape:
             raise ValueError(
                 f"values have shape {draws.shape}, expected (n, "
-                f"{', '.join(map(str, target.data.shape))}) (draws, sample "
-                "axes, target tokens, width)."
+                f"{', '.join(map(str, target.data.shape))}): draws, sample "
+                "axes, target tokens, width."
             )
         dtype = float_dtype(draws.dtype)
         probes = read_probes(

@@ -103,5 +103,5 @@ def as_tokens(size: Size, seed: int = 0, rules: Rules = RULES) -> Tokens:
 
 
 def lay_out(model: Model, rules: Rules = RULES) -> Tokens:
-    """Return simulations as Tokens."""
+    """Return the simulations of a benchmark model as Tokens."""
     return Tokens.from_pytree(model.both, rules, model.inputs)

@@ -85,5 +85,5 @@ def _import(package: str, module: str, name: str) -> Any:
     except (ImportError, AttributeError, ValueError) as error:
         raise LegacyModuleError(
             f"{package!r} is not a legacy package: {error}. Pass the name of "
-            "an installed package with the legacy modules, such as sfmpe."
+            "the installed legacy package, such as 'sfmpe'."
         ) from error

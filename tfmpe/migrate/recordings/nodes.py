@@ -213,7 +213,11 @@ class NodeReader:
         self._check_dtype(node.dtype, where)
         # A size of 0 must not hide a huge one.
         if math.prod(max(size, 1) for size in node.shape) > MAX_ENTRY_BYTES:
-            raise self._error(where, f"shape is too large: {node.shape!r:.60}")
+            fault = (
+                f"shape {node.shape!r:.60} has more than the limit of "
+                f"{MAX_ENTRY_BYTES:,} values; record smaller arrays"
+            )
+            raise self._error(where, fault)
 
     def _check_dtype(self, dtype: str, where: str) -> None:
         if dtype not in DTYPES:

@@ -83,7 +83,7 @@ def _sum(
 
 
 def described(source: Source) -> Input:
-    """Return a description of a record: results, gaps, and versions."""
+    """Describe a record: results, what it does not cover, and versions."""
     record, notes, facts = source.record, [], {}
     match record:
         case Scan():

@@ -35,7 +35,7 @@ class Missing(places.Strict, frozen=True):
 
 
 class Input(places.Strict, frozen=True):
-    """Description of a record: results, gaps, and versions."""
+    """Description of a record: results, what it does not cover, versions."""
 
     file: str
     tool: str

@@ -1,4 +1,4 @@
-"""Script run on the legacy package with its calls stored: `tfmpe record`."""
+"""`tfmpe record`: run of a script on the legacy package, storing its calls."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -87,8 +87,8 @@ class Run:
                 if msg["type"] == "prng_key":
                     raise ValueError(
                         "The model draws random numbers outside of sample "
-                        "sites, with numpyro.prng_key. Write the simulator as "
-                        "a NumPyro Distribution with a method sample."
+                        "sites, with numpyro.prng_key. Move these draws into "
+                        "the `sample` method of a NumPyro Distribution."
                     )
                 if msg["type"] == "plate":
                     size, part = msg["args"]

@@ -84,8 +84,8 @@ def _n_pieces(sharding: object) -> int:
     first, *others = (*sharding.spec, None)
     if any(axis is not None for axis in others):
         raise ValueError(
-            f"{sharding.spec} spreads more than the first axis; only "
-            "samples can be spread, since all arrays begin with them. Use "
+            f"{sharding.spec} shards more than the first axis; only samples "
+            "can be sharded, since all arrays begin with them. Use "
             f"PartitionSpec({first!r})."
         )
     axes = first if isinstance(first, tuple) else (first,)

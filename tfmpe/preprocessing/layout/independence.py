@@ -103,8 +103,8 @@ class Independence:
             return cls()
         if not isinstance(spec, Mapping):
             raise IndependenceError(
-                "independence must be a dictionary with lists under "
-                f"{list(KINDS)}, not {spec!r}."
+                "independence must be a dictionary whose keys are among "
+                f"{list(KINDS)} and whose values are lists, not {spec!r}."
             )
         faults = [
             f"{kind!r} is not a kind of rule; the kinds are {list(KINDS)}. "

@@ -168,8 +168,8 @@ def _lock(folder: Path, stack: ExitStack) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise StorageError(
-            f"{folder}: another DatasetWriter is at work in this folder. "
-            "Wait until it is closed, or choose another folder."
+            f"{folder}: another DatasetWriter has this folder open. Wait "
+            "until it is closed, or choose another folder."
         ) from None
 
 

@@ -145,7 +145,7 @@ def check_arrays(
 
 
 def is_storable(dtype: np.dtype) -> bool:
-    """Return whether this or another version of JAX has a dtype."""
+    """Return whether some version of JAX has a dtype, so it can be stored."""
     return is_numeric(dtype) or hasattr(ml_dtypes, dtype.name)
 
 

@@ -209,8 +209,9 @@ class TokenQueries:
     ) -> AttentionPlan:
         """Return the open pairs of :meth:`attention_mask` as small blocks.
 
-        Memory grows with the numbers of tokens and open pairs, not with the
-        number of all pairs. Used by :func:`tfmpe.nn.structured_attention`.
+        A pair is open if its query token may attend to its key token. Memory
+        grows with the numbers of tokens and open pairs, not with the number of
+        all pairs. Used by :func:`tfmpe.nn.structured_attention`.
 
         Parameters
         ----------
@@ -220,7 +221,7 @@ class TokenQueries:
         Returns
         -------
         AttentionPlan
-            Without padding; made once per layout.
+            Ignores padding. Cached per layout.
 
         Raises
         ------
