@@ -10,7 +10,7 @@ from jax.scipy.stats import norm
 
 from preprocessing.simulations import RULES
 from refusals import refused
-from tfmpe import TokenGenerator
+from tfmpe import TokenGenerator, UnknownKeyError
 from tfmpe.models import Model, NoDensityError
 from tfmpe.preprocessing.data.simulation import check_functions
 
@@ -104,7 +104,41 @@ def test_functions_with_other_arguments():
         "functional_input_fn is of type dict, expected a function of (key, "
         "parameters).",
     ):
-        check_functions(simulator, {"obs": jnp.zeros((1, 1))})
+        check_functions(prior, simulator, {"obs": jnp.zeros((1, 1))})
+    for wrong in (lambda: {}, {"a": lambda: {}}):
+        with refused(
+            TypeError,
+            "prior_fn must accept (key, n), but its signature is ().",
+        ):
+            Model(wrong, simulator)
+
+
+def test_a_failing_prior_is_named():
+    model = Model(simulator, prior)
+    with pytest.raises(TypeError) as caught:
+        model.simulate(jax.random.key(0), 2)
+    assert caught.value.__notes__ == [
+        "Raised by prior_fn(key, 2). Functions are passed in the order "
+        "prior_fn, simulator_fn."
+    ]
+
+
+@pytest.mark.parametrize("name", ["target_keys", "exchangeable"])
+def test_names_of_keys_are_a_list(name):
+    with refused(
+        TypeError,
+        "Expected a list of keys, got the string 'mu'. Write ['mu'].",
+    ):
+        Model(prior, simulator, **{name: "mu"})
+    model = Model(prior, simulator, **{name: ["nu"]})
+    with pytest.raises(UnknownKeyError, match="'nu' not found"):
+        model.simulate(jax.random.key(0), 2)
+
+
+@pytest.mark.parametrize("n", [0, -1])
+def test_a_number_of_simulations_that_makes_no_sense(model, n):
+    with refused(ValueError, f"n is {n}, expected at least 1."):
+        model.simulate(jax.random.key(0), n)
 
 
 def test_a_numpy_prior_has_the_same_keys():
@@ -160,6 +194,14 @@ def test_named_and_ragged_dimensions_keep_their_sizes():
     assert same.layout == model.layout
     with pytest.raises(ValueError, match=r"4 tokens instead of 3.*'county'"):
         model.condition({"obs": np.ones((4, 1))})
+    for ids in ([-1, 0, 1, 1], [1, 1, 2, 2]):
+        with pytest.raises(
+            ValueError,
+            match=rf"{ids[0]}..{ids[-1]} of 'county'.*count from 0",
+        ):
+            model.condition(
+                {"obs": np.ones((4, 1))}, groups={"obs": {"county": ids}}
+            )
     other = np.array([0, 2, 1, 2])
     tokens = model.condition(
         {"obs": np.ones((4, 1))}, groups={"obs": {"county": other}}
@@ -218,6 +260,10 @@ def test_positions_are_made_for_any_size():
         (
             {"obs": np.zeros((2, 4, 3, 1)), "theta": np.zeros((4, 1))},
             "the sample shapes",
+        ),
+        (
+            {"obs": np.zeros((0, 4, 3, 1))},
+            r"no data sets: 'obs' has shape \(0, 4, 3, 1\)",
         ),
     ],
 )

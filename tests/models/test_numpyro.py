@@ -26,6 +26,7 @@ from models.numpyro_models import (
     three_level,
 )
 from tfmpe import from_numpyro
+from tfmpe.models._numpyro.run import bound
 
 
 def read(model, *arguments):
@@ -631,3 +632,42 @@ def test_arguments_that_do_not_fit_the_model():
 def test_observed_sites_must_exist(observed, words):
     with pytest.raises(ValueError, match=words):
         from_numpyro(gaussian, 2, 2, observed=observed)
+
+
+@pytest.mark.parametrize(
+    ("observed", "words"),
+    [
+        ("obs", r"got the string 'obs'. Write \['obs'\]"),
+        (
+            {"obs": np.zeros((2, 2))},
+            r"values of \['obs'\], expected names.*observed=\['obs'\], and",
+        ),
+    ],
+)
+def test_observed_sites_are_names(observed, words):
+    def fails():
+        raise AssertionError("The model must not run.")
+
+    with pytest.raises(TypeError, match=words):
+        from_numpyro(fails, observed=observed)
+
+
+def empty():
+    pass
+
+
+def test_what_is_not_a_model_with_its_arguments():
+    with pytest.raises(
+        TypeError,
+        match=r"do not fit gaussian\(.*\): missing a required argument: '.*"
+        "None for observed values",
+    ):
+        from_numpyro(gaussian, 2, observed=["obs"])
+    with pytest.raises(TypeError, match="too many positional"):
+        from_numpyro(gaussian, 2, 2, 2, 2, observed=["obs"])
+    with pytest.raises(ValueError, match=r"empty has no numpyro\.sample sites"):
+        from_numpyro(empty, observed=["obs"])
+    # With public functions, this fails at their annotations in tests.
+    kernel = numpyro.infer.NUTS(gaussian)
+    with pytest.raises(TypeError, match="is of type NUTS, expected a function"):
+        bound(kernel, (2, 2), {})

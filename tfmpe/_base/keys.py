@@ -1,6 +1,7 @@
 """PRNG keys: a check where users pass them, and their numbers."""
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar, get_args
 
@@ -43,12 +44,14 @@ def key_words(key: PRNGKey) -> list[int]:
 
 
 def takes_key(function: Callable[P, R]) -> Callable[P, R]:
-    """Let a function check its keyword argument ``key``, unless None."""
+    """Let a function check its argument ``key``, unless None."""
+    place = list(inspect.signature(function).parameters).index("key")
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        if kwargs.get("key") is not None:
-            check_key(kwargs["key"])
+        key = args[place] if place < len(args) else kwargs.get("key")
+        if key is not None:
+            check_key(key)
         return function(*args, **kwargs)
 
     return call

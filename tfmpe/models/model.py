@@ -12,11 +12,13 @@ from jaxtyping import Array, Float
 
 from tfmpe._base.arrays import AnyArray, PRNGKey, flatten_samples
 from tfmpe._base.errors import raise_faults
-from tfmpe._base.static import static_int
+from tfmpe._base.keys import takes_key
+from tfmpe._base.static import positive
 from tfmpe._base.trees import Tree, flatten_tree
 from tfmpe.preprocessing import TokenGenerator, TokenLayout, Tokens, TokenView
 from tfmpe.preprocessing.data.simulation import check_functions, parameter_names
 from tfmpe.preprocessing.data.static_dataset import batch_size_of, collect
+from tfmpe.preprocessing.layout.layout import checked_names
 from tfmpe.preprocessing.tokens.functional_inputs import decode_inputs
 from tfmpe.preprocessing.tokens.observed import (
     check_no_more,
@@ -98,15 +100,17 @@ class Model:
         log_density_fn: Callable[..., Any] | None = None,
         reasons: Iterable[tuple[str, str]] = (),
     ) -> None:
-        check_functions(simulator_fn, functional_input_fn)
+        check_functions(prior_fn, simulator_fn, functional_input_fn)
         self.prior_fn = prior_fn
         self.simulator_fn = simulator_fn
         self.functional_input_fn = functional_input_fn
         self.bijectors = dict(bijectors or {})
-        self.exchangeable = tuple(exchangeable)
+        self.exchangeable = checked_names(exchangeable)
         self.reasons = tuple(reasons)
         self._log_density_fn = log_density_fn
-        self._given_targets = target_keys and tuple(target_keys)
+        self._given_targets = None
+        if target_keys is not None:
+            self._given_targets = checked_names(target_keys)
         self._arguments = (
             prior_fn,
             simulator_fn,
@@ -122,6 +126,7 @@ class Model:
             "positions": positions,
         }
 
+    @takes_key
     def simulate(
         self,
         key: PRNGKey,
@@ -135,12 +140,14 @@ class Model:
         All random numbers come from ``key``. Compiled once per ``batch_size``,
         by default ``n``, but at most 1,000. Does not work under ``jit``.
         """
-        n = static_int(n, "n")
+        n = positive(n, "n")
         size = batch_size_of(n, batch_size)
         if size not in self._generators:
             self._generators[size] = self.generator(n, size, key)
         generator = self._generators[size].reseeded(n, key)
         tokens = collect(generator, progress)
+        for names in (self.exchangeable, self._given_targets or ()):
+            tokens.layout.select(names)  # Raises if a key does not exist.
         # Two simulations show whether functional inputs differ.
         if len(tokens) > 1 and "_template" not in self.__dict__:
             self._template = template_of(tokens)

@@ -64,7 +64,7 @@ def learned_model(
         return factors
 
     found = Model(
-        model.prior_fn,
+        lambda key, n: model.prior_fn(key, n, dict(model.plates.sizes)),
         simulator,
         model.functional_input_fn,
         model.independence,

@@ -6,6 +6,7 @@ from typing import Any
 from tfmpe._base.arrays import AnyArray, PRNGKey
 from tfmpe._base.extras import import_extra
 from tfmpe.models.model import Model
+from tfmpe.preprocessing.layout.layout import checked_names
 
 from .density import check_order, densities, simulators
 from .edges import find_edges
@@ -57,7 +58,8 @@ def from_numpyro(
         If a site cannot be simulated or inferred: the message names the site
         and the remedy.
     TypeError
-        If the model fails with its arguments; the message shows their types.
+        If the model does not accept its arguments or fails with them, or
+        ``observed`` are not names.
 
     Notes
     -----
@@ -83,6 +85,15 @@ def from_numpyro(
     """
     import_extra("numpyro", "numpyro", "from_numpyro needs numpyro")
 
+    if isinstance(observed, Mapping):
+        names = [*observed]
+        raise TypeError(
+            f"observed has values of {names}, expected names of sites. Pass "
+            f"observed={names}, and the values to the method sample of an "
+            "estimator."
+        )
+    if observed is not None:
+        observed = checked_names(observed)
     run = Run(model, args, kwargs)
     sites, draws = read_sites(run, observed)
     targets = [name for name, site in sites.items() if not site.observed]

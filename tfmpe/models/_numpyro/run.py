@@ -23,10 +23,7 @@ class Run:
         self, model: Callable[..., Any], args: tuple[Any, ...], kwargs: Any
     ) -> None:
         self.model = model
-        try:
-            self._bound = inspect.signature(model).bind(*args, **kwargs)
-        except ValueError:  # A callable without a signature
-            self._bound = inspect.signature(_anything).bind(*args, **kwargs)
+        self._bound = bound(model, args, kwargs)
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -124,6 +121,34 @@ class Run:
                 msg["is_observed"], msg["value"] = False, None
 
         return Free(self.model)
+
+
+def name_of(model: Any) -> str:
+    """Return the name of a function, or another object as text."""
+    return getattr(model, "__name__", repr(model))
+
+
+def bound(
+    model: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> inspect.BoundArguments:
+    """Return the arguments of a model by name; raise if they do not fit."""
+    if not callable(model):
+        raise TypeError(
+            f"The model is of type {type(model).__name__}, expected a function "
+            "with numpyro.sample sites."
+        )
+    try:
+        signature = inspect.signature(model)
+    except ValueError:  # A callable without a signature
+        signature = inspect.signature(_anything)
+    try:
+        return signature.bind(*args, **kwargs)
+    except TypeError as error:
+        raise TypeError(
+            f"The arguments do not fit {name_of(model)}{signature}: {error}. "
+            "Pass all arguments of the model to from_numpyro, with None for "
+            "observed values."
+        ) from None
 
 
 def _anything(*args: Any, **kwargs: Any) -> None:

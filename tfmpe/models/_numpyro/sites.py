@@ -13,7 +13,7 @@ from tfmpe._base.arrays import AnyArray, PRNGKey
 from tfmpe._base.errors import nearest, raise_faults
 from tfmpe._base.trees import SEPARATOR
 
-from .run import DATA, Run
+from .run import DATA, Run, name_of
 from .supports import bounds_of, fixed
 
 
@@ -64,6 +64,11 @@ def read_sites(run: Run, observed: Iterable[str] | None) -> Reading:
         messages = run.messages(key)
         _check_kinds(messages)
         found = {n: m for n, m in messages.items() if m["type"] == "sample"}
+        if not found:
+            raise ValueError(
+                f"{name_of(run.model)} has no numpyro.sample sites. Pass a "
+                "NumPyro model."
+            )
         sites.update(_sites(found, observed))
         fns = {name: each["fn"] for name, each in found.items()}
         return (
@@ -226,11 +231,6 @@ def _observed(
 ) -> frozenset[str]:
     """Return the names of the observed sites."""
     given = [n for n, m in found.items() if DATA in m["infer"]]
-    if isinstance(observed, str):
-        raise TypeError(
-            f"observed must be a sequence of names, not {observed!r}. "
-            f"Write [{observed!r}]."
-        )
     names = [*given] if observed is None else [*observed]
     faults = [
         f"{name!r} is not among the sample sites {list(found)}. "

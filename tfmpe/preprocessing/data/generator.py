@@ -114,7 +114,7 @@ class TokenGenerator:
             "groups": groups,
             "positions": positions,
         }
-        check_functions(simulator_fn, functional_input_fn)
+        check_functions(prior_fn, simulator_fn, functional_input_fn)
         self._simulation = Simulation(
             prior_fn, simulator_fn, functional_input_fn, independence, options
         )

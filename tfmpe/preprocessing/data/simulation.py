@@ -27,9 +27,15 @@ class Simulation(NamedTuple):
     def __call__(self, key: PRNGKey, n_samples: int) -> Tokens:
         """Simulate a batch; all its random numbers come from ``key``."""
         prior_key, inputs_key, simulator_key = jax.random.split(key, 3)
-        parameters = _as_dict(
-            _sample(self.prior_fn, prior_key, n_samples), "prior_fn"
-        )
+        try:
+            drawn = _sample(self.prior_fn, prior_key, n_samples)
+        except Exception as error:
+            error.add_note(
+                f"Raised by prior_fn(key, {n_samples}). Functions are passed "
+                "in the order prior_fn, simulator_fn."
+            )
+            raise
+        parameters = _as_dict(drawn, "prior_fn")
         inputs, given = None, ()
         if self.functional_input_fn is not None:
             inputs = self.functional_input_fn(inputs_key, own_copy(parameters))
@@ -59,8 +65,14 @@ class Simulation(NamedTuple):
         return tokens
 
 
-def check_functions(simulator_fn: Any, functional_input_fn: Any) -> None:
+def check_functions(
+    prior_fn: Any, simulator_fn: Any, functional_input_fn: Any
+) -> None:
     """Raise a TypeError unless functions of a model have their arguments."""
+    priors = prior_fn.values() if isinstance(prior_fn, Mapping) else [prior_fn]
+    for prior in priors:
+        if not hasattr(prior, "sample"):
+            _check_function(prior, "prior_fn", ["key", "n"])
     arguments = ["key", "parameters"]
     if functional_input_fn is not None:
         _check_function(functional_input_fn, "functional_input_fn", arguments)

@@ -103,6 +103,13 @@ def _sample_shape(
     arrays: Mapping[str, AnyArray], layout: TokenLayout
 ) -> tuple[int, ...]:
     """Return the common sample shape, after a check of the other axes."""
+    for name, array in arrays.items():
+        n_axes = len(layout[name].event_shape) + len(layout[name].batch_shape)
+        if 0 in array.shape[: max(0, array.ndim - n_axes)]:
+            raise ValueError(
+                f"There are no data sets: {name!r} has shape "
+                f"{tuple(array.shape)}. Pass at least one."
+            )
     shapes, faults = {}, []
     for name, array in arrays.items():
         key = layout[name]
@@ -164,6 +171,15 @@ def _event_shapes(
     for name, given in groups.items():
         for group, ids in given.items():
             size = int(np.max(ids, initial=-1)) + 1
+            least = int(np.min(ids, initial=0 if size == 0 else size))
+            known = {g.name: g.size for g in layout[name].groups}.get(group)
+            # Groups may be empty, but here the first instead of the last is.
+            if least < 0 or (least == 1 and size - 1 == known):
+                raise ValueError(
+                    f"The groups of {name!r} have ids {least}..{size - 1} of "
+                    f"{group!r}, but ids count from 0."
+                    + (" Subtract 1." if least == 1 else "")
+                )
             sizes.setdefault(group, (name, size))
     return {
         key.name: tuple(
