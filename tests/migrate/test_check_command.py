@@ -34,6 +34,7 @@ def files(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "a_model.py").write_text(MODEL)
+    (tmp_path / "broken.py").write_text("1 / 0")
     (tmp_path / "estimator.safetensors").write_text("no estimator")
     np.savez("observed.npz", obs=np.ones((3, 1), np.float32))
     return ["estimator.safetensors", "observed.npz", "--model"]
@@ -73,6 +74,8 @@ def test_an_estimator_of_no_use_is_found_out(run, files):
     ("name", "expected"),
     [
         ("nowhere:model", "No module named 'nowhere'"),
+        ("broken:model", "importing broken:model failed: ZeroDivisionError: "),
+        ("a_model.py:model", "write a_model:model, without .py"),
         ("a_model", "'a_model' is not MODULE:NAME"),
         ("a_model:nothing", "has no attribute 'nothing'"),
         ("a_model:prior", "a_model:prior is a function, expected a tfmpe."),

@@ -93,7 +93,7 @@ def check(
             progress=progress,
             **beside,
         )
-    except (ValueError, KeyError, OSError) as error:
+    except (ValueError, KeyError, TypeError, OSError) as error:
         click.echo(f"Error: {error}", err=True)
         context.exit(3)
     click.echo(verdict.summary())
@@ -147,11 +147,17 @@ def _model(name: str) -> "Model":
             f"{name!r} is not MODULE:NAME, such as delays:model",
             param_hint="--model",
         )
+    if module.endswith(".py"):
+        raise click.BadParameter(
+            f"write {module.removesuffix('.py')}:{attribute}, without .py",
+            param_hint="--model",
+        )
     sys.path.insert(0, str(Path.cwd()))
     try:
         found: Any = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise click.BadParameter(str(error), param_hint="--model") from None
+    except Exception as error:
+        why = f"importing {name} failed: {type(error).__name__}: {error}"
+        raise click.BadParameter(why, param_hint="--model") from None
     finally:
         sys.path.pop(0)
     if not isinstance(found, Model):
