@@ -466,10 +466,17 @@ def test_errors(error, data, options, message):
             "fit expects Tokens, a stored dataset or an iterable of Tokens, "
             "got int.",
         ),
-        (
-            one_axis,
-            {"mu": np.zeros((3, 1))},
-            "fit expects Tokens, got dict. Build them with Tokens.from_pytree.",
+        *(
+            (
+                check,
+                {"mu": np.zeros((3, 1))},
+                "fit expects Tokens, got dict. Build them with "
+                "Tokens.from_pytree.",
+            )
+            for check in (
+                one_axis,
+                lambda data: read_batches(data, FitOptions(*[None] * 4)),
+            )
         ),
     ],
 )

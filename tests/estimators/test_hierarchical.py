@@ -7,8 +7,8 @@ from flax import nnx
 from scipy import stats
 
 from preprocessing.simulations import RULES
-from tfmpe import Tokens
-from tfmpe.estimators import HierarchicalEstimator
+from tfmpe import StorageError, Tokens
+from tfmpe.estimators import FlowMatchingEstimator, HierarchicalEstimator
 from tfmpe.models import Model
 from tfmpe.nn import GroupPosterior, Transformer, TransformerConfig
 from tfmpe.preprocessing.tokens.views import detach
@@ -104,6 +104,14 @@ def test_a_folder_holds_the_estimator(trained, tmp_path):
         each.sample(tokens, key=KEY, n_samples=3) for each in (trained, read)
     ]
     np.testing.assert_array_equal(*(each.data for each in draws))
+    path = tmp_path / "estimator" / "global.safetensors"
+    with pytest.raises(StorageError) as caught:
+        FlowMatchingEstimator.load(path)
+    assert str(caught.value) == (
+        f"{path} was saved by a HierarchicalEstimator, not by a "
+        "FlowMatchingEstimator. Use HierarchicalEstimator.load, with its "
+        "folder."
+    )
 
 
 def test_refusals(trained):
@@ -119,6 +127,8 @@ def test_refusals(trained):
         trained.sample(tokens, ["mu"], ["theta"], key=KEY)
     with pytest.raises(ValueError, match=r"log_prob of \['theta'\]"):
         trained.log_prob(tokens, ["theta"])
+    with pytest.raises(ValueError, match=r"expected \(n, 4, 1, 1\)"):
+        trained.log_prob(tokens, ["mu"], values=np.zeros((3, 4, 5, 1)))
     with pytest.raises(TypeError, match="needs target values"):
         trained.log_prob({"obs": np.zeros((4, 2, 1), np.float32)})
 

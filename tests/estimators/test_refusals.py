@@ -13,8 +13,10 @@ import optax
 import pytest
 from flax import nnx
 
+from refusals import refused
 from tfmpe import (
     DatasetWriter,
+    Model,
     Standardizer,
     Tokens,
     UnknownKeyError,
@@ -25,7 +27,9 @@ from tfmpe.estimators import (
     FlowMatchingEstimator,
     UntrainedWarning,
     calibration_ranks,
+    corrected,
     expected_coverage,
+    mmd_test,
     posterior_predictive,
     train_bottom_up,
 )
@@ -86,6 +90,11 @@ def fit_field(data, **options):
         ({"learning_rate": True}, TypeError, "learning_rate is True"),
         ({"learning_rate": 1e-50}, ValueError, "learning_rate is 1e-50"),
         ({"learning_rate": 1e39}, ValueError, r"learning_rate is 1e\+39"),
+        (
+            {"learning_rate": 0.5, "optimizer": optax.sgd(0.1)},
+            ValueError,
+            r"learning_rate=0\.5 has no effect with optimizer=",
+        ),
     ],
 )
 def test_numbers_of_a_training_that_make_no_sense(options, error, message):
@@ -218,6 +227,11 @@ def trained():
         lambda estimator, key: estimator.corrected({}, key=key),
         lambda estimator, key: posterior_predictive(estimator, {}, key=key),
         lambda estimator, key: train_bottom_up(estimator, key=key),
+        lambda estimator, key: corrected(estimator, {}, key=key),
+        lambda estimator, key: mmd_test(
+            key, jnp.ones((2, 1)), jnp.ones((2, 1))
+        ),
+        lambda estimator, key: Model(dict, dict).simulate(key, 3),
     ],
 )
 def test_what_is_not_a_key(trained, call, key):
@@ -229,6 +243,24 @@ def test_what_is_not_a_key(trained, call, key):
     assert str(caught.value) == (
         f"key is {what}, expected one PRNG key. Pass jax.random.key(0)."
     )
+
+
+def test_options_of_a_check_are_read_first(trained):
+    with refused(
+        TypeError,
+        "check does not accept n_simulation=. Did you mean 'n_simulations'?",
+    ):
+        trained.check({}, key=jax.random.key(0), n_simulation=3)
+
+
+@pytest.mark.parametrize("shape", [(5, 32, 2, 1), (5, 32, 1, 2), (32, 1, 1)])
+def test_values_of_another_shape(trained, shape):
+    with refused(
+        ValueError,
+        f"values have shape {shape}, expected (n, 32, 1, 1) (draws, sample "
+        "axes, target tokens, width).",
+    ):
+        trained.log_prob(simulations(), values=jnp.ones(shape))
 
 
 UNKNOWN = jnp.array([[0.5], [jnp.nan], [jnp.inf]])

@@ -11,7 +11,12 @@ from flax import nnx
 from comparisons import assert_same
 from estimators.known_flows import KEY, Affine, make_tokens, train
 from tfmpe import Model, StorageError, Tokens, UnknownKeyError
-from tfmpe.estimators import FlowMatchingEstimator
+from tfmpe.estimators import (
+    DensityEstimator,
+    FlowMatchingEstimator,
+    HierarchicalEstimator,
+)
+from tfmpe.estimators._flow.vector_field import check_network
 from tfmpe.estimators._storage.state_file import (
     name_leaves,
     read_state,
@@ -170,6 +175,7 @@ def test_a_model_with_other_keys(path):
     model = Model(
         lambda key, n: {"nu": jnp.zeros((n, 1, 1))},
         lambda key, parameters: {"obs": parameters["nu"]},
+        bijectors={"nu": LOG["mu"]},
     )
     with pytest.raises(StorageError) as caught:
         FlowMatchingEstimator.load(path, Affine(), model=model)
@@ -191,7 +197,9 @@ def test_a_damaged_file(path):
         FlowMatchingEstimator.load(path.parent, Affine())
     estimator = FlowMatchingEstimator(Affine(), standardize=False)
     missing = path.parent / "none" / "a.safetensors"
-    with pytest.raises(FileNotFoundError, match=f"directory: '{missing}'"):
+    with pytest.raises(
+        FileNotFoundError, match=f"folder {missing.parent} does not"
+    ):
         estimator.save(missing)
     for position in (3, 40, len(content) // 2, len(content) - 2):
         damaged = bytearray(content)
@@ -212,6 +220,24 @@ def test_another_kind_of_file(tokens, path):
     assert str(caught.value) == (
         f"{path}: it is not a record of the format 'tfmpe.estimator'."
     )
+
+
+def test_a_file_of_another_estimator(path):
+    with pytest.raises(StorageError) as caught:
+        DensityEstimator.load(path, Affine())
+    assert str(caught.value) == (
+        f"{path} was saved by a FlowMatchingEstimator, not by a "
+        "DensityEstimator. Use FlowMatchingEstimator.load."
+    )
+    with pytest.raises(FileNotFoundError, match=r"is a file, .*FlowMatching"):
+        HierarchicalEstimator.load(path)
+
+
+# With public functions, this fails at their annotations in tests.
+def test_a_model_in_place_of_a_network():
+    model = Model(lambda key, n: {}, lambda key, parameters: {})
+    with pytest.raises(TypeError, match=r"network is Model.*load as model="):
+        check_network(model)
 
 
 def test_the_old_file_stays_if_writing_fails(path, monkeypatch):

@@ -156,7 +156,8 @@ def test_what_is_no_field():
         check_field(3)
     assert str(caught.value) == (
         "The vector field is 3, expected a callable with the arguments "
-        "(target, conditioning, time)."
+        "(target, conditioning, time). Pass a model to fit, or to load as "
+        "model=; a config to Transformer.for_tokens."
     )
     for build in (ContinuousFlow, FlowMatchingEstimator):
         with pytest.raises(TypeError) as caught:

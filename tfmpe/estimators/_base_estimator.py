@@ -7,6 +7,8 @@ from tfmpe._base.arrays import moves_arrays
 from tfmpe._base.keys import takes_key
 from tfmpe._base.trees import Tree
 from tfmpe.estimators._corrected.corrected import CorrectedDraws, corrected
+from tfmpe.estimators._flow.continuous import ContinuousFlow
+from tfmpe.estimators._own_units import check_options
 from tfmpe.estimators._training_memory import Memory
 from tfmpe.estimators._types import AnyTokens, PRNGKey, Sampler
 from tfmpe.estimators._verdict.check import check_posterior
@@ -86,6 +88,7 @@ class BaseEstimator:
         UnknownKeyError, ValueError, TypeError
             See :func:`check_posterior` and :meth:`sample`.
         """
+        check_options("check", options, check_posterior, ContinuousFlow.sample)
         options = {"density_options": {"n_steps": 4}} | options
         model = model or self.model
         further = {"functional_inputs": functional_inputs, "groups": groups}

@@ -15,7 +15,7 @@ from tfmpe.estimators._flow.continuous import ContinuousFlow
 from tfmpe.estimators._flow.vector_field import Field, check_field
 from tfmpe.estimators._network_estimator import NetworkEstimator
 from tfmpe.estimators._training.loss import SIGMA_MIN, flow_matching_loss
-from tfmpe.estimators._training.options import read_options
+from tfmpe.estimators._training.options import LEARNING_RATE, read_options
 from tfmpe.estimators._training.straighten import straightening
 from tfmpe.estimators._types import AnyTokens, BijectorLike, PRNGKey
 
@@ -81,6 +81,7 @@ class FlowMatchingEstimator(NetworkEstimator):
     (10, 1, 1)
     """
 
+    _kind = "FlowMatchingEstimator"
     _loss = staticmethod(flow_matching_loss)
     _solved = ContinuousFlow
     _default_network = staticmethod(default_network)
@@ -114,7 +115,7 @@ class FlowMatchingEstimator(NetworkEstimator):
         conditioning_keys: Iterable[str] | None = None,
         *,
         key: PRNGKey,
-        learning_rate: SupportsFloat = 1e-3,
+        learning_rate: SupportsFloat = LEARNING_RATE,
         n_epochs: SupportsIndex = 20,
         batch_size: SupportsIndex = 128,
         progress: bool = False,

@@ -18,7 +18,12 @@ from tfmpe.estimators._british_names import both_spellings
 from tfmpe.estimators._conditionals import Conditional
 from tfmpe.estimators._default_network import describe_network
 from tfmpe.estimators._discrete import DiscreteKeys
-from tfmpe.estimators._flow.vector_field import Network, has_parameters
+from tfmpe.estimators._flow.continuous import check_draws
+from tfmpe.estimators._flow.vector_field import (
+    Network,
+    check_network,
+    has_parameters,
+)
 from tfmpe.estimators._own_units import Solvable, draw_tokens, log_density
 from tfmpe.estimators._storage.estimator_file import (
     load_estimator,
@@ -26,7 +31,7 @@ from tfmpe.estimators._storage.estimator_file import (
 )
 from tfmpe.estimators._training.errors import UntrainedWarning
 from tfmpe.estimators._training.history import TrainingHistory
-from tfmpe.estimators._training.options import read_options
+from tfmpe.estimators._training.options import LEARNING_RATE, read_options
 from tfmpe.estimators._training.prepare import (
     Question,
     Start,
@@ -59,6 +64,7 @@ class NetworkEstimator(BaseEstimator):
     the loss, draws and densities, and the default network.
     """
 
+    _kind: str  # The class, in files
     _loss: Callable[..., Loss]
     _solved: Callable[[Any], Solvable]
     _default_network: Callable[..., Network]
@@ -76,6 +82,8 @@ class NetworkEstimator(BaseEstimator):
             raise ValueError(
                 "bijectors need standardize=True: a standardizer applies them."
             )
+        if network is not None:
+            check_network(network)
         self.vector_field: Any = network
         self.standardizer: Standardizer | None = None
         self._memory = Memory()
@@ -98,7 +106,7 @@ class NetworkEstimator(BaseEstimator):
         conditionals: Iterable[Question] | None = None,
         validation: SupportsFloat | AnyTokens | None = None,
         optimizer: optax.GradientTransformation | None = None,
-        learning_rate: SupportsFloat = 1e-3,
+        learning_rate: SupportsFloat = LEARNING_RATE,
         n_epochs: SupportsIndex = 100,
         batch_size: SupportsIndex = 128,
         n_noise: SupportsIndex = 1,
@@ -130,7 +138,8 @@ class NetworkEstimator(BaseEstimator):
             Validation data, or the fraction of ``data`` to hold out.
         optimizer
             By default Adam with weight decay and a cosine schedule, from the
-            ``learning_rate`` to 0 over all epochs.
+            ``learning_rate`` to 0 over all epochs. Another optimizer has its
+            own rate.
         n_epochs, batch_size
             Maximum number of epochs, and of simulations per step.
         n_noise
@@ -332,8 +341,9 @@ class NetworkEstimator(BaseEstimator):
         if isinstance(own, (Tokens, TokenView)):
             own = own.select_tokens(keys.target).data
         if own is not None:
-            layout = tokens.layout.select(keys.target)
-            own = self._discrete.centered_values(layout, own)
+            view = tokens.select_tokens(keys.target)
+            check_draws(own, view)
+            own = self._discrete.centered_values(view.layout, own)
         return log_density(
             self._solved(self._field()),
             self.standardizer,
@@ -353,8 +363,11 @@ class NetworkEstimator(BaseEstimator):
         StorageError, ImportError
             If a parameter has a dtype that the file format does not have, or
             safetensors is not installed (extra ``data``).
+        FileNotFoundError
+            If the folder does not exist.
         """
         settings = {
+            "estimator": self._kind,
             "sigma_min": self._sigma_min,
             "standardise": self._standardize,
             "bijectors": [] if self.standardizer else [*self._bijectors],
@@ -397,14 +410,18 @@ class NetworkEstimator(BaseEstimator):
         Raises
         ------
         FileNotFoundError, StorageError
-            If the file does not exist, is damaged or of another kind, or has
-            another architecture or other bijectors; if keys used in training
-            are missing from the model.
+            If the file does not exist, is damaged or of another estimator, or
+            has another architecture or other bijectors; if keys used in
+            training are missing from the model.
+        TypeError
+            If ``vector_field`` is not a network.
         """
+        if vector_field is not None:
+            check_network(vector_field)
         if bijectors is None and model is not None:
             bijectors = model.bijectors
         found, standardizer, memory, settings = load_estimator(
-            path, vector_field, bijectors, model
+            path, vector_field, bijectors, model, kind=cls._kind
         )
         estimator = cls(
             found, bijectors=bijectors, standardize=settings["standardise"]

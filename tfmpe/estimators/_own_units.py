@@ -45,7 +45,7 @@ def draw_tokens(
     **options: Any,
 ) -> Tokens:
     """Return draws as Tokens; see :meth:`FlowMatchingEstimator.sample`."""
-    _check_options(options, ContinuousFlow.sample)
+    check_options("sample", options, ContinuousFlow.sample)
     draws = flow.sample(
         _standardized(tokens, standardizer, keys), *keys, **options
     )
@@ -70,7 +70,7 @@ def log_density(
     **options: Any,
 ) -> Float[Array, "*draws"]:
     """Return log densities; see :meth:`FlowMatchingEstimator.log_prob`."""
-    _check_options(options, ContinuousFlow.log_prob)
+    check_options("log_prob", options, ContinuousFlow.log_prob)
     if standardizer is None:
         return flow.log_prob(tokens, *keys, values=values, **options)
     view = tokens.select_tokens(keys.target)
@@ -93,17 +93,20 @@ def log_density(
     return _in_own_units(density, change, outside, one_draw=values is None)
 
 
-def _check_options(options: Iterable[str], method: Callable[..., Any]) -> None:
-    """Raise a TypeError if a keyword argument of a method does not exist."""
+def check_options(
+    caller: str, options: Iterable[str], *methods: Callable[..., Any]
+) -> None:
+    """Raise a TypeError if no method has one of the keyword arguments."""
     known = [
         name
+        for method in methods
         for name, each in inspect.signature(method).parameters.items()
         if each.kind is each.KEYWORD_ONLY and name != "direction"
     ]
     for name in options:
         if name not in known:
             raise TypeError(
-                f"{method.__name__} does not accept {name}=. "
+                f"{caller} does not accept {name}=. "
                 + (nearest(name, known) or f"Expected some of {known}.")
             )
 

@@ -58,7 +58,10 @@ class Folder:
             estimator.save(path)
             return
         field, standardizer, *_ = load_estimator(
-            path, estimator.vector_field, estimator._bijectors
+            path,
+            estimator.vector_field,
+            estimator._bijectors,
+            kind=estimator._kind,
         )
         estimator.vector_field, estimator.standardizer = field, standardizer
 

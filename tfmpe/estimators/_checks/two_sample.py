@@ -9,6 +9,7 @@ from jax.core import Tracer
 from jaxtyping import Array, ArrayLike, Float, Int
 
 from tfmpe._base.arrays import as_array, common_dtype, moves_arrays
+from tfmpe._base.keys import takes_key
 from tfmpe._base.narrowing import check_fits
 from tfmpe._base.programs import compiled
 from tfmpe._base.static import positive
@@ -34,6 +35,7 @@ class TwoSampleTest(NamedTuple):
 
 
 @moves_arrays
+@takes_key
 def mmd_test(
     key: PRNGKey,
     x: ArrayLike,

@@ -11,6 +11,7 @@ from jax.scipy.special import logsumexp
 from jaxtyping import Float
 
 from tfmpe._base.callers import warn_at_caller
+from tfmpe._base.keys import takes_key
 from tfmpe._base.static import positive
 from tfmpe._base.trees import Tree
 from tfmpe.estimators._arguments import one_data_set
@@ -67,6 +68,7 @@ class CorrectedDraws:
     local_efficiency: float
 
 
+@takes_key
 def corrected(
     estimator: Any,
     observed: AnyTokens | Tree,

@@ -53,6 +53,7 @@ class DensityEstimator(NetworkEstimator):
     (64,)
     """
 
+    _kind = "DensityEstimator"
     _loss = staticmethod(density_loss)
     _solved = KnownDensity
     _default_network = staticmethod(default_density)

@@ -282,12 +282,8 @@ class ContinuousFlow:
         if draws is None:
             check_known(target, "Target values")
             draws = readable(target.data)[None]
-        elif draws.shape[1:] != target.data.shape:
-            raise ValueError(
-                f"values have shape {draws.shape}, expected (n, "
-                f"{', '.join(map(str, target.data.shape))}): draws, sample "
-                "axes, target tokens, width."
-            )
+        else:
+            check_draws(draws, target)
         dtype = float_dtype(draws.dtype)
         probes = read_probes(
             exact,
@@ -336,6 +332,17 @@ class ContinuousFlow:
         check_known(conditioning, "Conditioning values")
         check_inputs(target)
         return split_field(self.vector_field), target, conditioning
+
+
+def check_draws(values: Num[AnyArray, "*shape"], target: AnyTokens) -> None:
+    """Raise unless values have the shape of draws of the target tokens."""
+    expected = target.data.shape
+    if jnp.ndim(values) == 0 or jnp.shape(values)[1:] != expected:
+        raise ValueError(
+            f"values have shape {jnp.shape(values)}, expected (n, "
+            f"{', '.join(map(str, expected))}) (draws, sample axes, target "
+            "tokens, width)."
+        )
 
 
 def _read_draws(

@@ -114,6 +114,11 @@ Velocity: TypeAlias = Callable[
 ]
 """A field for one conditioning, as a function of target and time."""
 
+_OTHERS = (
+    "Pass a model to fit, or to load as model=; a config to "
+    "Transformer.for_tokens."
+)
+
 
 def check_field(field: object) -> Field:
     """Return the vector field; raise if it is a class or not callable."""
@@ -125,9 +130,19 @@ def check_field(field: object) -> Field:
     if not isinstance(field, (VectorField, EncodingVectorField)):
         raise TypeError(
             f"The vector field is {field!r}, expected a callable with the "
-            "arguments (target, conditioning, time)."
+            f"arguments (target, conditioning, time). {_OTHERS}"
         )
     return field
+
+
+def check_network(network: object) -> None:
+    """Raise unless the argument is a vector field or a density."""
+    kinds = VectorField, EncodingVectorField, DensityField
+    if not isinstance(network, kinds):
+        raise TypeError(
+            f"The network is {network!r}, expected one such as "
+            f"tfmpe.nn.Transformer. {_OTHERS}"
+        )
 
 
 def given(field: Field, conditioning: AnyTokens) -> Velocity:

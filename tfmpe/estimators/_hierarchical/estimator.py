@@ -20,6 +20,7 @@ from tfmpe.estimators._default_network import (
     default_group_posterior,
     describe_network,
 )
+from tfmpe.estimators._flow.continuous import check_draws
 from tfmpe.estimators._flow.vector_field import Field
 from tfmpe.estimators._flow_matching import FlowMatchingEstimator
 from tfmpe.estimators._hierarchical.whitened import (
@@ -35,7 +36,7 @@ from tfmpe.estimators._storage.estimator_file import (
 )
 from tfmpe.estimators._training.history import TrainingHistory
 from tfmpe.estimators._training.loss import SIGMA_MIN
-from tfmpe.estimators._training.options import read_options
+from tfmpe.estimators._training.options import LEARNING_RATE, read_options
 from tfmpe.estimators._training.prepare import (
     Start,
     missing_target_keys,
@@ -55,9 +56,10 @@ from tfmpe.preprocessing import Standardizer, StorageError, Tokens, TokenView
 from tfmpe.preprocessing.layout.layout import checked_names
 from tfmpe.preprocessing.tokens.observed import template_of
 
+_KIND = "HierarchicalEstimator"
 _GLOBAL, _LOCAL = "global.safetensors", "local.safetensors"
 _DEFAULTS = {
-    "learning_rate": 1e-3,
+    "learning_rate": LEARNING_RATE,
     "n_epochs": 100,
     "batch_size": 128,
     "progress": False,
@@ -344,6 +346,7 @@ class HierarchicalEstimator(BaseEstimator):
             drawn = values.select_tokens(keys.target).data
         else:
             drawn = jnp.asarray(values)
+        check_draws(drawn, view)
         full = _with_draws(tokens, keys.target, drawn)
         density = log_density(
             WhitenedFlow(self._trained()),
@@ -371,6 +374,7 @@ class HierarchicalEstimator(BaseEstimator):
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         settings = {
+            "estimator": _KIND,
             "sigma_min": SIGMA_MIN,
             "network": describe_network(self._trained()),
         }
@@ -412,10 +416,16 @@ class HierarchicalEstimator(BaseEstimator):
             See :meth:`FlowMatchingEstimator.load`.
         """
         folder = Path(folder)
+        if folder.is_file():
+            raise FileNotFoundError(
+                f"{folder} is a file, expected the folder that the method save "
+                "wrote. FlowMatchingEstimator.load and DensityEstimator.load "
+                "read files."
+            )
         if bijectors is None and model is not None:
             bijectors = model.bijectors
         found, standardizer, memory, _ = load_estimator(
-            folder / _GLOBAL, posterior, bijectors, model
+            folder / _GLOBAL, posterior, bijectors, model, kind=_KIND
         )
         if not isinstance(found, WhiteningField):
             raise StorageError(

@@ -56,9 +56,9 @@ def save_estimator(
 ) -> None:
     """Write an estimator for :func:`load_estimator`.
 
-    ``settings`` has ``sigma_min``, ``standardise``, ``network``, and
-    ``bijectors``, the names of the keys with bijectors if there is no
-    standardizer.
+    ``settings`` has ``estimator``, the name of its class, ``sigma_min``,
+    ``standardise``, ``network``, and ``bijectors``, the names of the keys with
+    bijectors if there is no standardizer.
     """
     split = split_field(vector_field)
     arrays = {
@@ -106,12 +106,18 @@ def load_estimator(
     vector_field: Network | None,
     bijectors: Mapping[str, BijectorLike] | None,
     model: Model | None = None,
+    *,
+    kind: str,
 ) -> tuple[Any, Standardizer | None, Memory, dict[str, Any]]:
-    """Return the field, standardizer, memory and settings of a file."""
+    """Return the field, standardizer, memory and settings of a file.
+
+    ``kind`` is the class of the estimator.
+    """
     arrays, description = read_state(path, _KIND)
     standardizer, keys = None, description.pop("standardised_keys")
     # Older files do not have these settings; their estimators are trained.
     settings = {
+        "estimator": kind,
         "standardise": bool(keys),
         "bijectors": [],
         "network": None,
@@ -120,6 +126,16 @@ def load_estimator(
         "layout": None,
         "seen": asdict(Seen()),
     } | description
+    if (saved := settings["estimator"]) != kind:
+        folder = ", with its folder" if saved == "HierarchicalEstimator" else ""
+        raise StorageError(
+            f"{path} was saved by a {saved}, not by a {kind}. Use {saved}.load"
+            f"{folder}."
+        )
+    # Before bijectors, which may be those of the model.
+    memory = _read_memory(settings, arrays)
+    if model is not None:
+        _check_model(model, memory.conditionals)
     if vector_field is None:
         if settings["network"] is None:
             raise StorageError(
@@ -136,9 +152,6 @@ def load_estimator(
     parameters = refill(split.parameters, "parameters", arrays, narrow=True)
     others = refill(split.rest[0], "others", arrays, narrow=True)
     field = with_arrays(vector_field, parameters, others)
-    memory = _read_memory(settings, arrays)
-    if model is not None:
-        _check_model(model, memory.conditionals)
     return field, standardizer, replace(memory, model=model), settings
 
 

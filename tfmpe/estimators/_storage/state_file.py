@@ -118,6 +118,12 @@ def write_state(
     ``kind`` names the contents, such as ``'tfmpe.estimator'``.
     """
     safetensors = _import("safetensors.numpy")
+    folder = Path(path).parent
+    if not folder.is_dir():
+        raise FileNotFoundError(
+            f"The folder {folder} does not exist. Create it, or pass the path "
+            "of a file in an existing folder."
+        )
     host = {name: _on_host(name, array) for name, array in arrays.items()}
     checksums = {name: array_checksum(array) for name, array in host.items()}
     record = {"description": description, "checksums": checksums}

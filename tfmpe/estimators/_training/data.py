@@ -1,7 +1,7 @@
 """Training data: rows along one sample axis, and batches of rows."""
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from tfmpe._base.arrays import flatten_samples
 from tfmpe.estimators._arguments import own_tokens
@@ -59,6 +59,8 @@ def read_batches(
     batches: object, options: FitOptions
 ) -> tuple[Iterable[AnyTokens], Tokens]:
     """Return an iterable of batches, and the first batch as Tokens."""
+    if isinstance(batches, Mapping):
+        own_tokens(batches, "fit")
     if isinstance(batches, StoredDataset):
         batches = StoredBatches(batches, options.batch_size)
     if not isinstance(batches, Iterable):

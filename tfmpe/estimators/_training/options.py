@@ -13,6 +13,8 @@ from tfmpe.estimators._arguments import positive_or_none, real_number
 from tfmpe.estimators._types import AnyTokens
 from tfmpe.preprocessing import Tokens, TokenView
 
+LEARNING_RATE = 1e-3
+
 
 class FitOptions(NamedTuple):
     """Checked arguments; see :meth:`FlowMatchingEstimator.fit`."""
@@ -49,6 +51,11 @@ def read_options(**given: Any) -> FitOptions:
         )
     if options.optimizer is not None:
         _check_optimizer(options.optimizer)
+        if rate != LEARNING_RATE:
+            raise ValueError(
+                f"learning_rate={rate} has no effect with optimizer=, which "
+                "has its own. Pass one of them."
+            )
     patience = positive_or_none(options.patience, "patience")
     if patience is not None and options.validation is None:
         raise ValueError(

@@ -109,7 +109,7 @@ def simulated(
     if n is None:
         raise TypeError(
             "fit needs n_simulations=, the number of simulations to make from "
-            "the model."
+            "the model. Pass it by name, such as n_simulations=10_000."
         )
     return data, data.simulate(
         jax.random.fold_in(key, _SIMULATIONS),
