@@ -257,8 +257,8 @@ def test_options_of_a_check_are_read_first(trained):
 def test_values_of_another_shape(trained, shape):
     with refused(
         ValueError,
-        f"values have shape {shape}, expected (n, 32, 1, 1) (draws, sample "
-        "axes, target tokens, width).",
+        f"values have shape {shape}, expected (n, 32, 1, 1): draws, sample "
+        "axes, target tokens, width.",
     ):
         trained.log_prob(simulations(), values=jnp.ones(shape))
 

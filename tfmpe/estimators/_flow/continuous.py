@@ -340,8 +340,8 @@ def check_draws(values: Num[AnyArray, "*shape"], target: AnyTokens) -> None:
     if jnp.ndim(values) == 0 or jnp.shape(values)[1:] != expected:
         raise ValueError(
             f"values have shape {jnp.shape(values)}, expected (n, "
-            f"{', '.join(map(str, expected))}) (draws, sample axes, target "
-            "tokens, width)."
+            f"{', '.join(map(str, expected))}): draws, sample axes, target "
+            "tokens, width."
         )
 
 

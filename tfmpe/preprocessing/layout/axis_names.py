@@ -102,8 +102,7 @@ def _ties(root: TokenLayout) -> Iterator[tuple[_Axis, _Axis]]:
             yield first.setdefault(name, (key.name, i)), (key.name, i)
     # If there are several rules between two keys, the last one applies.
     acting = {
-        frozenset((rule.a, rule.b)): rule
-        for rule in root.independence.cross_local
+        frozenset((rule.a, rule.b)): rule for rule in root.independence.matching
     }
     for rule in acting.values():
         if dims := matched_dims(rule):

@@ -128,6 +128,11 @@ class Independence:
             for kind, rules in self._by_kind()
         }
 
+    @property
+    def matching(self) -> tuple[CrossLocal, ...]:
+        """The rules that match dimensions of equal size, of every kind."""
+        return self.cross_local
+
     def restrict(self, names: Collection[str]) -> "Independence":
         """Return the rules between ``names``; the others are dropped."""
         keep = frozenset(names)

@@ -37,5 +37,5 @@ def check_match(a: KeyLayout, b: KeyLayout, rule: CrossLocal) -> None:
 def check_rules(layout: TokenLayout) -> None:
     """Check every rule of a layout against its keys and their shapes."""
     layout.independence.require_keys(layout.names)
-    for rule in layout.independence.cross_local:
+    for rule in layout.independence.matching:
         check_match(layout[rule.a], layout[rule.b], rule)

@@ -103,7 +103,7 @@ def build_cross_attention_mask(
     queries = layout_from_slices(query_slices).by_name
     keys = layout_from_slices(key_slices).by_name
     rules = Independence.parse(independence)
-    for rule in rules.cross_local:
+    for rule in rules.matching:
         if rule.a in queries and rule.b in keys:
             check_match(queries[rule.a], keys[rule.b], rule)
     return dense_mask(queries, keys, cross_relations(queries, keys, rules))

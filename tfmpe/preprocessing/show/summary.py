@@ -168,16 +168,16 @@ def rules_for_people(layout: TokenLayout) -> list[str]:
     for (query, key), relation in relations.items():
         if relation and (query, key) not in told:
             told.add((key, query))
-            texts.append(_matching(_name(query), _name(key), relation[0]))
+            both = bool(relations.get((key, query)))
+            names = _name(query), _name(key)
+            texts.append(_matching(*names, relation[0], both))
     return texts or ["none: every token sees every token"]
 
 
-def _matching(a: str, b: str, match: Match) -> str:
-    who = (
-        f"tokens of {a} see one another"
-        if a == b
-        else f"{a} and {b} see each other"
-    )
+def _matching(a: str, b: str, match: Match, both: bool) -> str:
+    who = f"{a} and {b} see each other" if both else f"{a} sees {b}"
+    if a == b:
+        who = f"tokens of {a} see one another"
     i, j = match
     if i is None:
         return f"{who} only at equal position"

@@ -111,7 +111,7 @@ def check_growth(layouts: Sequence[TokenLayout], joint: TokenLayout) -> None:
             "that share an axis with a ragged key."
         ) from None
     check_rules(joint)
-    for rule in joint.independence.cross_local:
+    for rule in joint.independence.matching:
         a, b, dims = rule.a, rule.b, match_of(rule)
         for old in layouts:
             moved_a = _moved(old[a], joint[a], dims[0])

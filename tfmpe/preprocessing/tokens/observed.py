@@ -197,7 +197,7 @@ def _dimensions(layout: TokenLayout) -> dict[tuple[str, int], Dimension]:
         for key in layout.keys
         for axis, name in enumerate(key.known_dims)
     }
-    for rule in layout.independence.cross_local:
+    for rule in layout.independence.matching:
         a, b, pair = layout[rule.a], layout[rule.b], matched_dims(rule)
         if pair is None and a.event_shape != b.event_shape:
             continue
