@@ -149,6 +149,9 @@ def test_checks_take_the_inputs_of_the_observation(monkeypatch):
     assert_same(found.draws, expected.draws)
     assert_same(found.simulated, expected.simulated)
 
+    with pytest.raises(ValueError, match="other functional inputs than the s"):
+        estimator.check(obs, key=KEY, n_simulations=20, **later)
+
     def checked(estimator, given, *_, **__):
         assert_same(given, tokens)
         raise StopIteration

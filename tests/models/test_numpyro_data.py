@@ -55,6 +55,26 @@ def test_covariates_that_are_all_zero_cut_no_ties(model):
     assert found == model.layout.independence
 
 
+def test_other_groups_need_inputs_and_simulations(model):
+    groups = {"visits": {"region": np.array([0, 0, 1, 2])}}
+    with pytest.raises(ValueError, match="'visits' belong to other groups"):
+        model.condition(VISITS, groups=groups)
+    same = {"visits": {"region": REGION}}
+    assert model.condition(VISITS, groups=same).sample_shape == ()
+    observed = model.condition(
+        VISITS, groups=groups, functional_inputs={"visits": X[:, None]}
+    )
+    with pytest.raises(ValueError, match=r"\['visits'\] have other groups"):
+        check_posterior(
+            SimpleNamespace(sample=None),
+            observed,
+            ["slope", "rate"],
+            ["visits"],
+            key=KEY,
+            simulations=model.simulate(KEY, 4),
+        )
+
+
 @pytest.mark.parametrize("value", [-999.0, 0.5])
 def test_observed_values_outside_the_support_are_refused(model, value):
     wrong = {"visits": np.array([1.0, value, 2.0, value], np.float32)}

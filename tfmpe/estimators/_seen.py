@@ -158,4 +158,4 @@ def _unlike(
 
 
 def _range(low: float, high: float) -> str:
-    return f"{low:,.4g}" if low == high else f"{low:,.4g} to {high:,.4g}"
+    return f"{low:,.6g}" if low == high else f"{low:,.6g} to {high:,.6g}"

@@ -108,14 +108,14 @@ def adapted(
 
 def possible(log_weights: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
     """Replace log weights that are not finite by -inf; raise if all are."""
-    possible = np.isfinite(log_weights)
-    if not possible.any():
+    finite = np.isfinite(log_weights)
+    if not finite.any():
         raise ValueError(
             "No proposal has a density above 0 and below infinity. Check "
             "log_density_fn, and whether the estimator's draws are near the "
             "posterior."
         )
-    return np.where(possible, log_weights, -np.inf)
+    return np.where(finite, log_weights, -np.inf)
 
 
 def truncated(log_weights: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
