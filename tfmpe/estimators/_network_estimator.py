@@ -283,6 +283,7 @@ class NetworkEstimator(BaseEstimator):
         tokens, keys = self._memory.read_call(
             tokens, target_keys, conditioning_keys, functional_inputs, groups
         )
+        self._memory.warn_of_other_keys(keys)
         self._discrete.check_integers(tokens, keys.conditioning)
         drawn = draw_tokens(
             self._solved(self._field()),
@@ -335,6 +336,7 @@ class NetworkEstimator(BaseEstimator):
         tokens, keys = self._memory.read_call(
             tokens, target_keys, conditioning_keys, functional_inputs, groups
         )
+        self._memory.warn_of_other_keys(keys)
         names = keys.conditioning if values is not None else sum(keys, ())
         self._discrete.check_integers(tokens, names)
         own = values

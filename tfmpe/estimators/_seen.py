@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 from jax.core import Tracer
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from tfmpe._base.callers import warn_at_caller
 from tfmpe.estimators._training.errors import UnlikeTrainingWarning
@@ -59,6 +59,8 @@ class Seen:
 
     def warn_of_others(self, tokens: AnyTokens, keys: Iterable[str]) -> None:
         """Warn if keys have other sizes or inputs than any simulation."""
+        if not self.sizes:
+            return
         keys = {*keys}
         faults = []
         for name, counts in self._counts(tokens):
@@ -96,12 +98,8 @@ class Seen:
         """Yield the numbers of tokens of every key, without padding.
 
         They are those of all samples, and of all groups with shared keys.
-        Traced padding, which has no values, counts as tokens.
         """
-        layout, padding = tokens.layout, tokens.padding
-        real = np.ones((1, layout.n_tokens), bool)
-        if padding is not None and not isinstance(padding, Tracer):
-            real = np.asarray(padding).reshape((-1, layout.n_tokens))
+        layout, real = tokens.layout, _real(tokens)
         groups = np.zeros(layout.n_tokens, int)
         if self.shared:
             groups = token_groups(layout, self.shared) + 1
@@ -115,6 +113,17 @@ class Seen:
                 yield key.name, counts
 
 
+def _real(tokens: AnyTokens) -> Bool[np.ndarray, "rows tokens"]:
+    """Return which tokens are not padding; one row if there is no padding.
+
+    Traced padding, which has no values, counts as tokens.
+    """
+    n, padding = tokens.layout.n_tokens, tokens.padding
+    if padding is None or isinstance(padding, Tracer):
+        return np.ones((1, n), bool)
+    return np.asarray(padding).reshape((-1, n))
+
+
 def _inputs(
     tokens: AnyTokens,
 ) -> Iterator[tuple[str, Float[np.ndarray, "columns values"]]]:
@@ -123,10 +132,7 @@ def _inputs(
     if inputs is None or isinstance(inputs, Tracer):
         return
     inputs = inputs.reshape((-1, *inputs.shape[-2:]))[:_ROWS]
-    real = np.ones(inputs.shape[:2], bool)
-    padding = tokens.padding
-    if padding is not None and not isinstance(padding, Tracer):
-        real = np.asarray(padding).reshape((-1, layout.n_tokens))[:_ROWS]
+    real = np.broadcast_to(_real(tokens)[:_ROWS], inputs.shape[:2])
     inputs = np.asarray(jax.device_get(inputs))
     for key in layout.keys:
         if key.n_inputs:

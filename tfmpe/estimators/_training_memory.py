@@ -68,7 +68,7 @@ class Memory:
             keys = self.read_keys(tokens, target_keys, conditioning_keys)
             if self.template is not None:
                 _check_like_training(tokens.layout, self.template.layout)
-            self._warn_if_unlike(tokens, keys)
+            self.seen.warn_of_others(tokens, sum(keys, ()))
             return tokens, keys
         observed = [leaf.name for leaf in flatten_tree(tokens, "observed")]
         if target_keys is not None and conditioning_keys is None:
@@ -82,16 +82,13 @@ class Memory:
                 f"Expected observed values of {list(keys.conditioning)} for "
                 f"{keys}, got values of {observed}."
             )
-        self._warn_if_unlike(completed, keys)
+        self.seen.warn_of_others(completed, sum(keys, ()))
         return completed, keys
 
-    def _warn_if_unlike(self, tokens: AnyTokens, keys: Conditional) -> None:
-        """Warn if there was no training for such data, or for these keys."""
-        self.seen.warn_of_others(tokens, sum(keys, ()))
+    def warn_of_other_keys(self, keys: Conditional) -> None:
+        """Warn if there was no training for these keys."""
         trained = [tuple(map(set, each)) for each in self.conditionals]
-        # A HierarchicalEstimator, whose groups share keys, checks keys itself.
-        known = self.seen.shared or not trained
-        if not known and tuple(map(set, keys)) not in trained:
+        if trained and tuple(map(set, keys)) not in trained:
             warn_at_caller(
                 UnlikeTrainingWarning(
                     f"The estimator was trained for "

@@ -175,7 +175,7 @@ def check_posterior(
         )
     simulations = own_tokens(simulations, "check")
     simulations = flatten_samples(simulations, len(simulations.sample_shape))
-    _check_shapes(simulations, observed)
+    _check_alike(simulations, observed)
     n_simulations = min(n_simulations, simulations.sample_shape[0])
 
     def rank(rows: Tokens, key: PRNGKey) -> Any:
@@ -298,8 +298,8 @@ def _simulated(model: Model | None, key: PRNGKey, n: int) -> Tokens:
     return model.simulate(key, n)
 
 
-def _check_shapes(simulations: Tokens, observed: Tokens) -> None:
-    """Raise if simulations and observation have different shapes."""
+def _check_alike(simulations: Tokens, observed: Tokens) -> None:
+    """Raise if simulations have other shapes, groups or fixed inputs."""
     ours, theirs = (
         {key.name: (key.event_shape, key.batch_shape) for key in x.layout.keys}
         for x in (observed, simulations)
